@@ -1,0 +1,104 @@
+/**
+ * The public shapes of an artifact being read or written. Everything that streams is an
+ * `AsyncIterable<Uint8Array>`; nothing here ever holds a payload.
+ */
+
+/** Compressions by the name the command line uses; the file extension of each is in `compression.ts`. */
+export type CompressionName = 'none' | 'gzip' | 'lzma' | 'zstd';
+
+/** Turns compressed bytes into content, or content into compressed bytes, piece by piece. */
+export type ByteTransform = (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+
+/**
+ * The codecs a reader may use. A device without built-in zstd or xz hands in ones that start a program;
+ * a missing one means "this artifact cannot be read here" and is said so by name.
+ */
+export type Decompressors = Readonly<Partial<Record<Exclude<CompressionName, 'none'>, ByteTransform>>>;
+
+/** Contents of `header-info` (format clause 5.1), checked. */
+export interface HeaderInfo {
+  readonly artifactName: string;
+  readonly artifactGroup?: string;
+  /** Types of the payloads in order; `null` is the empty payload of a bootstrap artifact. */
+  readonly payloadTypes: readonly (string | null)[];
+  readonly depends: {
+    readonly deviceTypes: readonly string[];
+    readonly artifactNames?: readonly string[];
+    readonly artifactGroups?: readonly string[];
+  };
+}
+
+/** One payload's `type-info` and `meta-data` (format clauses 5.2 and 5.3), checked. */
+export interface PayloadHeader {
+  readonly type: string | null;
+  readonly provides?: Readonly<Record<string, string>>;
+  readonly depends?: Readonly<Record<string, readonly string[]>>;
+  readonly clearsProvides?: readonly string[];
+  readonly metaData?: Readonly<Record<string, unknown>>;
+  /** The bytes as they stand in the artifact, for the update module's work tree. */
+  readonly raw: { readonly typeInfo: Uint8Array; readonly metaData?: Uint8Array };
+  /** Names and checksums of the payload's files, from the manifest, in manifest order. */
+  readonly files: readonly { readonly name: string; readonly sha256: string }[];
+}
+
+export type SignatureState = 'unsigned' | 'notVerified' | 'verified';
+
+/**
+ * A position from which reading can go on later: before `compressedOffset` (in the artifact's own bytes) all content up to
+ * `uncompressedOffset` (in the payload's tar) is complete, and decompression can begin there anew.
+ */
+export interface RestartPoint {
+  readonly payloadIndex: number;
+  readonly compressedOffset: number;
+  readonly uncompressedOffset: number;
+}
+
+/** A file of a payload as it streams by. Its content must be read to the end, or left by ending the iteration. */
+export interface PayloadFile {
+  readonly payloadIndex: number;
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly mode: number;
+  /** Seconds since 1970. */
+  readonly modifiedAt: number;
+  readonly sha256: string;
+  /** Ends only after its checksum was found right; throws `ArtifactError` otherwise. */
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+/** An artifact whose header has been read, checked and (with keys given) proven genuine. */
+export interface Artifact {
+  readonly version: 2 | 3;
+  readonly signature: SignatureState;
+  readonly headerInfo: HeaderInfo;
+  /** `header-info` as it stands in the artifact. */
+  readonly rawHeaderInfo: Uint8Array;
+  /** State scripts by base name, in the order found. */
+  readonly scripts: readonly { readonly name: string; readonly content: Uint8Array }[];
+  readonly payloads: readonly PayloadHeader[];
+  readonly compression: CompressionName;
+  /**
+   * The payload files, in the order they stand. Running to the end proves the whole artifact: every checksum, every manifest
+   * entry, nothing after the end. Can be iterated once.
+   */
+  readonly files: () => AsyncIterable<PayloadFile>;
+}
+
+export interface ReadOptions {
+  /** Public keys, any of which may have signed. Absent or empty: the signature is not looked at. */
+  readonly verificationKeys?: readonly import('node:crypto').KeyObject[];
+  /** Called before anything behind the manifest is parsed, whether or not keys are given. Throw to refuse. */
+  readonly onManifest?: (manifest: Uint8Array, signature: Uint8Array | undefined) => void;
+  readonly decompressors?: Decompressors;
+  /** Told of each position reading could begin at anew. */
+  readonly onRestartPoint?: (point: RestartPoint) => void;
+  readonly signal?: AbortSignal;
+}
+
+/* Entry points, in files of their own:
+ *   readArtifact(source: AsyncIterable<Uint8Array>, options?: ReadOptions): Promise<Artifact>            read-artifact.ts
+ *   writeArtifact(description: ArtifactDescription, options): AsyncIterable<Uint8Array> (or to a file)   write-artifact.ts
+ *   parseVerificationKey(pem: string): KeyObject                                                        signature.ts
+ *   nodeDecompressors: Decompressors  (gzip everywhere; zstd where node:zlib has it)                     compression.ts
+ *   class ArtifactError extends Error { code: ArtifactErrorCode }                                        errors.ts
+ */

@@ -1,0 +1,32 @@
+/**
+ * The test suites: what each runs, how long it may take, what it needs beside Node. `npm test` runs those marked `everywhere`
+ * (they need only e2fsprogs); `npm run test:all` runs all. Budgets are seconds on two cores; a suite is ended at twice its budget.
+ */
+export interface Suite {
+  readonly files: string;
+  readonly budgetSeconds: number;
+  readonly everywhere: boolean;
+  readonly needs: readonly (keyof typeof programs)[];
+}
+
+/** Programs by the file that proves them, with the Debian package that brings them. */
+export const programs = {
+  'mkfs.ext4': { paths: ['/usr/sbin/mkfs.ext4', '/sbin/mkfs.ext4'], package: 'e2fsprogs' },
+  debugfs: { paths: ['/usr/sbin/debugfs', '/sbin/debugfs'], package: 'e2fsprogs' },
+  fw_printenv: { paths: ['/usr/bin/fw_printenv', '/sbin/fw_printenv'], package: 'libubootenv-tool' },
+  'mender-artifact': { paths: ['/usr/bin/mender-artifact'], package: 'mender-artifact' },
+} as const;
+
+// prettier-ignore
+export const suites = {
+  scripts:            { files: 'scripts/**/*.test.ts',                       budgetSeconds: 10,  everywhere: true,  needs: [] },
+  artifact:           { files: 'packages/artifact/src/**/*.test.ts',         budgetSeconds: 60,  everywhere: true,  needs: [] },
+  'artifact-cli':     { files: 'packages/artifact-cli/src/**/*.test.ts',     budgetSeconds: 60,  everywhere: true,  needs: [] },
+  api:                { files: 'packages/api/src/**/*.test.ts',              budgetSeconds: 20,  everywhere: true,  needs: [] },
+  'boot-environment': { files: 'packages/boot-environment/src/**/*.test.ts', budgetSeconds: 20,  everywhere: true,  needs: [] },
+  server:             { files: 'packages/server/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
+  client:             { files: 'packages/client/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
+  demo:               { files: 'packages/demo/src/**/*.test.ts',             budgetSeconds: 30,  everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
+  'e2e-demo':         { files: 'e2e/demo/**/*.test.ts',                      budgetSeconds: 150, everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
+  'e2e-compatibility':{ files: 'e2e/compatibility/**/*.test.ts',             budgetSeconds: 300, everywhere: false, needs: ['fw_printenv', 'mender-artifact'] },
+} as const satisfies Record<string, Suite>;
