@@ -1,41 +1,8 @@
 import { readFileSync, globSync } from 'node:fs';
-import { mayImport, typesOnly } from './dependency-directions.ts';
+import { mayImport } from './dependency-directions.ts';
+import { importsOf, offenceOf } from './import-directions.ts';
 
 /** Holds every import in `packages/` to the table of directions; prints each offence and exits 1. */
-
-const importPattern =
-  /(?:^|\n)\s*(import|export)\s+(type\s+)?(?:[^'"();]*?\sfrom\s+)?['"]([^'"]+)['"]|import\(\s*['"]([^'"]+)['"]\s*\)/g;
-
-interface Import {
-  readonly specifier: string;
-  readonly typesOnly: boolean;
-}
-
-function importsOf(source: string): Import[] {
-  return [...source.matchAll(importPattern)].map(([, , type, fromStatement, fromCall]) => ({
-    specifier: fromStatement ?? fromCall ?? '',
-    typesOnly: type !== undefined,
-  }));
-}
-
-function offenceOf(file: string, owner: string, found: Import): string | undefined {
-  const { specifier } = found;
-  if (specifier.startsWith('.')) {
-    const depth = file.split('/').length - 3; // packages/<owner>/ is depth 0
-    const climbs = specifier.match(/\.\.\//g)?.length ?? 0;
-    return climbs > depth ? `${file}: "${specifier}" leaves the package; import it by name` : undefined;
-  }
-  const sibling = /^@tandem\/([^/]+)/.exec(specifier)?.[1];
-  if (sibling === undefined || sibling === owner) return undefined;
-  const allowed: readonly string[] = mayImport[owner as keyof typeof mayImport] ?? [];
-  if (!allowed.includes(sibling)) {
-    return `${file}: ${owner} may not import ${sibling} (allowed: ${allowed.join(', ') || 'no sibling'})`;
-  }
-  if (typesOnly[owner]?.includes(sibling) === true && !found.typesOnly) {
-    return `${file}: ${owner} may import only types of ${sibling}`;
-  }
-  return undefined;
-}
 
 const offences: string[] = [];
 let count = 0;
