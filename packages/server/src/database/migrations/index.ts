@@ -1,0 +1,17 @@
+import { tenantsAndChangeLog } from './0001-tenants-and-change-log.ts';
+import { deviceAuthentication } from './0002-device-authentication.ts';
+import { inventory } from './0003-inventory.ts';
+import { users } from './0004-users.ts';
+
+export interface Migration {
+  readonly name: string;
+  readonly sql: string;
+}
+
+/** In order; the position is the number. A migration is never edited once it is released: write the next. */
+export const migrations: readonly Migration[] = [
+  tenantsAndChangeLog, // 1
+  deviceAuthentication, // 2
+  inventory, // 3
+  users, // 4
+];

@@ -1,0 +1,66 @@
+import { chmod, open } from 'node:fs/promises';
+import { DatabaseSync } from 'node:sqlite';
+import { Kysely } from 'kysely';
+import type { Clock } from '../clock.ts';
+import { migrate } from './migrate.ts';
+import { sqliteDialect } from './sqlite-dialect.ts';
+import type { Reader, Tables, Transaction } from './tables.ts';
+import { groupCommit } from './unit-of-work.ts';
+
+/** The store of the server, whatever engine is below. */
+export interface Database {
+  /** Committed state. A read that decides about a write belongs into the unit of work instead. */
+  readonly read: Reader;
+  /**
+   * The only transaction there is. Resolves with the result of `work` once it is durable; rolls back when `work` throws.
+   * `work` awaits nothing but queries on `tx` (no network, no files): others stand in line behind it.
+   */
+  unitOfWork<R>(work: (tx: Transaction) => Promise<R>): Promise<R>;
+  close(): Promise<void>;
+}
+
+const busyTimeoutMs = 5000;
+
+/**
+ * Opens (or makes) the SQLite file and brings its schema up to date. Two connections: one writes, one reads committed state only.
+ * Throws a DatabaseError when the schema is newer than this server.
+ */
+export async function openSqliteDatabase(path: string, clock: Clock): Promise<Database> {
+  await makePrivate(path);
+  const writer = connect(path);
+  migrate(writer, clock());
+  const reader = connect(path);
+  reader.exec('PRAGMA query_only = ON');
+
+  const write = new Kysely<Tables>({ dialect: sqliteDialect(writer) });
+  const read = new Kysely<Tables>({ dialect: sqliteDialect(reader) });
+  // The brand is given here and nowhere else.
+  const transaction = write as Transaction;
+  const group = groupCommit(
+    { execute: (sql) => writer.exec(sql), inTransaction: () => writer.isTransaction },
+    transaction,
+  );
+  return {
+    read,
+    unitOfWork: group.unitOfWork,
+    close: async () => {
+      await group.close();
+      reader.close();
+      writer.close();
+    },
+  };
+}
+
+function connect(path: string): DatabaseSync {
+  const sqlite = new DatabaseSync(path, { timeout: busyTimeoutMs });
+  // synchronous=FULL with WAL: a commit is on disk when it returns; group commit makes that affordable.
+  sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+  return sqlite;
+}
+
+// SQLite gives its -wal and -shm files the mode of the main file.
+async function makePrivate(path: string): Promise<void> {
+  const file = await open(path, 'a', 0o600);
+  await file.close();
+  await chmod(path, 0o600);
+}

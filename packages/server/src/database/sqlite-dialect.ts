@@ -1,0 +1,105 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import {
+  SqliteAdapter,
+  SqliteIntrospector,
+  SqliteQueryCompiler,
+  type CompiledQuery,
+  type DatabaseConnection,
+  type Dialect,
+  type Driver,
+  type QueryResult,
+} from 'kysely';
+import { DatabaseError } from './database-error.ts';
+
+const maxCachedStatements = 500;
+
+/**
+ * Kysely on `node:sqlite`. One connection, used as it comes: who may use it when is settled by the unit of work, so that Kysely's
+ * own transactions are refused here.
+ */
+export const sqliteDialect = (sqlite: DatabaseSync): Dialect => ({
+  createAdapter: () => new SqliteAdapter(),
+  createQueryCompiler: () => new SqliteQueryCompiler(),
+  createIntrospector: (kysely) => new SqliteIntrospector(kysely),
+  createDriver: () => sqliteDriver(sqlite),
+});
+
+function sqliteDriver(sqlite: DatabaseSync): Driver {
+  const connection = sqliteConnection(sqlite);
+  const refuse = () => Promise.reject(new DatabaseError('misuse', 'transactions begin by unitOfWork alone'));
+  return {
+    init: () => Promise.resolve(),
+    acquireConnection: () => Promise.resolve(connection),
+    releaseConnection: () => Promise.resolve(),
+    beginTransaction: refuse,
+    commitTransaction: refuse,
+    rollbackTransaction: refuse,
+    destroy: () => Promise.resolve(),
+  };
+}
+
+/** Statements are compiled once and kept, the least recently used given up first. */
+function sqliteConnection(sqlite: DatabaseSync): DatabaseConnection {
+  const statements = new Map<string, StatementSync>();
+  const prepare = (sql: string): StatementSync => {
+    const statement = statements.get(sql) ?? sqlite.prepare(sql);
+    statements.delete(sql);
+    statements.set(sql, statement);
+    const oldest = statements.keys().next();
+    if (statements.size > maxCachedStatements && !oldest.done) statements.delete(oldest.value);
+    return statement;
+  };
+  return {
+    // Not async and without a wait inside: all queries of a group must run in one turn of the event loop.
+    executeQuery: <R>(query: CompiledQuery) => {
+      try {
+        return Promise.resolve(run<R>(prepare(query.sql), query));
+      } catch (error) {
+        return Promise.reject(error instanceof Error ? error : new DatabaseError('failed', String(error)));
+      }
+    },
+    streamQuery: () => {
+      throw new DatabaseError('misuse', 'rows are read in pages, not streamed');
+    },
+  };
+}
+
+const typeName = (value: unknown): string =>
+  typeof value === 'object' && value !== null
+    ? (Object.getPrototypeOf(value)?.constructor?.name ?? 'object')
+    : typeof value;
+
+function run<R>(statement: StatementSync, query: CompiledQuery): QueryResult<R> {
+  const values = query.parameters.map((value, position) => sqliteValue(value, position, query.sql));
+  if (statement.columns().length > 0) {
+    // The rows are what the query's type says: Kysely derives R from the tables.
+    return { rows: statement.all(...values) as R[] };
+  }
+  const { changes, lastInsertRowid } = statement.run(...values);
+  return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
+}
+
+/**
+ * `node:sqlite` stores a Date or a plain object as NULL without an error, so that anything but SQLite's own types is refused.
+ * Throws a DatabaseError `badParameter`.
+ */
+function sqliteValue(
+  value: unknown,
+  position: number,
+  sql: string,
+): string | number | bigint | null | Uint8Array {
+  if (
+    value === null ||
+    typeof value === 'string' ||
+    typeof value === 'bigint' ||
+    value instanceof Uint8Array
+  ) {
+    return value;
+  }
+  if (typeof value === 'number' && Number.isFinite(value)) return value;
+  const found = typeof value === 'number' || typeof value === 'undefined' ? String(value) : typeName(value);
+  throw new DatabaseError(
+    'badParameter',
+    `parameter ${position + 1} of "${sql}" is ${found}: give a string, a finite number, null or bytes`,
+  );
+}

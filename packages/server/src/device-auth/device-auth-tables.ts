@@ -1,0 +1,31 @@
+import type { AuthSetStatus, DeviceStatus } from './device-status.ts';
+
+export interface DeviceAuthTables {
+  devices: {
+    tenant: string;
+    id: string;
+    /** Canonical JSON text (server contract 16.1). */
+    id_data: string;
+    /** SHA-256 of it, hexadecimal. */
+    id_data_hash: string;
+    status: DeviceStatus;
+    decommissioning: 0 | 1;
+    created: number;
+    updated: number;
+    check_in_time: number | null;
+  };
+  auth_sets: {
+    tenant: string;
+    id: string;
+    device_id: string;
+    id_data: string;
+    id_data_hash: string;
+    /** Canonical PEM. */
+    pubkey: string;
+    status: AuthSetStatus;
+    created: number;
+  };
+  /** A row is a token that counts; its id is that of the auth set. */
+  device_tokens: { tenant: string; id: string; device_id: string; expires: number };
+  device_limits: { tenant: string; name: string; value: number };
+}

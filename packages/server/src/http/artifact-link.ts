@@ -1,0 +1,60 @@
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { Clock } from '../clock.ts';
+
+/** What a download link is good for. */
+export interface ArtifactLinkClaims {
+  readonly tenant: string;
+  readonly artifactId: string;
+  /** The device it was given to; undefined for a link made for a user. */
+  readonly deviceId: string | undefined;
+}
+
+export interface ArtifactLink {
+  readonly uri: string;
+  /** RFC 3339. */
+  readonly expire: string;
+  readonly method: 'GET';
+}
+
+export interface ArtifactLinks {
+  /** The only place that builds download links; their host is that of `--public-url`, never that of a request. */
+  artifactLink(claims: ArtifactLinkClaims, validForSeconds: number): ArtifactLink;
+  /** Whether the link is ours and still good; compared in constant time. */
+  verify(claims: ArtifactLinkClaims, expire: string, signature: string): 'valid' | 'expired' | 'forged';
+}
+
+/** Path of the links, with the tenant as the object store of the reference has it. */
+export const artifactLinkPath = '/storage/{tenant}/{artifact}';
+
+/** `key` outlives restarts: a device may hold a link for a day. */
+export function artifactLinks(publicUrl: string, key: Uint8Array, clock: Clock): ArtifactLinks {
+  const mac = ({ tenant, artifactId, deviceId }: ArtifactLinkClaims, expire: string): Buffer =>
+    createHmac('sha256', key)
+      .update(JSON.stringify(['GET', tenant, artifactId, deviceId ?? '', expire]))
+      .digest();
+  return {
+    artifactLink: (claims, validForSeconds) => {
+      // Whole seconds: what is signed is what is written into the link.
+      const expire = String(Math.floor(clock() / 1000) + validForSeconds);
+      const path = artifactLinkPath
+        .replace('{tenant}', encodeURIComponent(claims.tenant))
+        .replace('{artifact}', encodeURIComponent(claims.artifactId));
+      const query = new URLSearchParams({
+        ...(claims.deviceId === undefined ? {} : { device: claims.deviceId }),
+        expire,
+        signature: mac(claims, expire).toString('base64url'),
+      });
+      return {
+        uri: `${publicUrl.replace(/\/+$/, '')}${path}?${query.toString()}`,
+        expire: new Date(Number(expire) * 1000).toISOString(),
+        method: 'GET',
+      };
+    },
+    verify: (claims, expire, signature) => {
+      const given = Buffer.from(signature, 'base64url');
+      const expected = mac(claims, expire);
+      if (given.length !== expected.length || !timingSafeEqual(given, expected)) return 'forged';
+      return Number(expire) * 1000 > clock() ? 'valid' : 'expired';
+    },
+  };
+}

@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Clock } from '../clock.ts';
+import type { Log } from '../log.ts';
+import { errorAnswer, isUnexpected } from './error-answer.ts';
+
+export interface HttpOptions {
+  /** Key and certificate chain in PEM; absent for plain HTTP. */
+  readonly tls: { readonly key: string; readonly cert: string } | undefined;
+  /** Of a JSON body; uploads declare their own (server contract 1.3). */
+  readonly maxBodyBytes: number;
+  readonly log: Log;
+  readonly clock: Clock;
+}
+
+/** Bounds on what one connection may hold us up with. Uploads and downloads may take their time, heads of requests may not. */
+const headTimeoutMs = 30_000;
+const idleTimeoutMs = 7_200_000;
+const maxParamLength = 4096;
+
+/** The bare server: what holds for every route, whichever domain it belongs to. Routes come by `registerRoute`. */
+export function createHttp({ tls, maxBodyBytes, log, clock }: HttpOptions): FastifyInstance {
+  const common = {
+    bodyLimit: maxBodyBytes,
+    connectionTimeout: idleTimeoutMs,
+    requestTimeout: 0,
+    http: { headersTimeout: headTimeoutMs },
+    forceCloseConnections: 'idle',
+    genReqId: (request: IncomingMessage) => requestId(request),
+    routerOptions: { maxParamLength },
+    exposeHeadRoutes: false,
+    frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
+      void answerError(error, request, reply, log);
+    },
+  } as const;
+  const app: FastifyInstance =
+    tls === undefined
+      ? fastify(common)
+      : (fastify({ ...common, https: { ...tls, minVersion: 'TLSv1.2' } }) as unknown as FastifyInstance);
+
+  // First of all: an error before this is known would be answered in the framework's own words.
+  app.setErrorHandler((error, request, reply) => answerError(error, request, reply, log));
+  app.setNotFoundHandler((request, reply) =>
+    reply.code(404).send({ error: 'not found', request_id: request.id }),
+  );
+
+  app.decorateRequest('caller', null);
+  readBodiesAsTheyCome(app);
+
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers({
+      'x-men-requestid': request.id,
+      'x-content-type-options': 'nosniff',
+      'x-xss-protection': '1; mode=block',
+      ...(tls === undefined
+        ? {}
+        : { 'strict-transport-security': 'max-age=31536000; includeSubDomains; preload' }),
+    });
+  });
+  app.addHook('onSend', async (request, reply, payload) => {
+    // The rest of an upload nobody reads any more would otherwise be taken for the next request.
+    if (reply.statusCode >= 400 && !request.raw.complete) reply.header('connection', 'close');
+    return payload;
+  });
+  logRequests(app, log, clock);
+  return app;
+}
+
+const requestId = (request: IncomingMessage): string => {
+  const given = request.headers['x-men-requestid'];
+  return typeof given === 'string' && /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUID();
+};
+
+function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
+  const { status, headers, body } = errorAnswer(error, request.id);
+  if (isUnexpected(error)) {
+    log('error', `${request.method} ${pathOf(request)} failed`, {
+      request: request.id,
+      cause: describe(error),
+    });
+  }
+  reply.code(status).headers({ 'x-men-requestid': request.id, ...headers });
+  if (body === undefined) return reply.send();
+  return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
+}
+
+/** An error and its causes, with the stack of the first: for the log alone. */
+function describe(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const causes: string[] = [];
+  for (let cause = error.cause; cause instanceof Error && causes.length < 5; cause = cause.cause) {
+    causes.push(`caused by ${cause.message}`);
+  }
+  return [error.stack ?? error.message, ...causes].join('\n');
+}
+
+// JSON is decoded by the route itself: some signatures cover the raw bytes, and clients name other content types.
+function readBodiesAsTheyCome(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser(
+    '*',
+    { parseAs: 'buffer' },
+    async (_request: FastifyRequest, bytes: Buffer) => bytes,
+  );
+  app.addContentTypeParser(
+    /^multipart\//,
+    async (_request: FastifyRequest, stream: IncomingMessage) => stream,
+  );
+}
+
+function logRequests(app: FastifyInstance, log: Log, clock: Clock): void {
+  const started = new WeakMap<FastifyRequest, number>();
+  app.addHook('onRequest', async (request) => void started.set(request, clock()));
+  app.addHook('onResponse', async (request, reply) => {
+    const subject = request.caller?.actor.subject;
+    log('info', `${request.method} ${pathOf(request)} ${reply.statusCode}`, {
+      ms: clock() - (started.get(request) ?? clock()),
+      request: request.id,
+      by: subject === undefined ? undefined : `${subject.kind}:${subject.id}`,
+    });
+  });
+}
+
+// Without the query: links are signed there.
+const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';

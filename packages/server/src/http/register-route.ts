@@ -1,0 +1,185 @@
+import type { Readable } from 'node:stream';
+import {
+  checker,
+  type Audience,
+  type Endpoint,
+  type JsonBodyOf,
+  type ParamsOf,
+  type QueryOf,
+  type ReplyOf,
+  type ResponseBody,
+} from '@tandem/api';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { Actor } from '../actor.ts';
+import { ServerError } from '../server-error.ts';
+import { bearerToken } from './bearer-token.ts';
+import { readRequest } from './read-request.ts';
+import { assertJsonContentType, assertMultipartContentType } from './read-json.ts';
+
+/** What a handler is given: everything checked, the caller proven. */
+export interface Call<E extends Endpoint> {
+  /** Undefined only where the endpoint's audience is `none`. */
+  readonly actor: E['audience'] extends 'none' ? undefined : Actor;
+  readonly params: ParamsOf<E>;
+  readonly query: QueryOf<E>;
+  /** JSON: the checked value. Bytes: a Buffer. Multipart: the stream itself. */
+  readonly body: BodyOf<E>;
+  /** Header names in lower case. */
+  readonly headers: FastifyRequest['headers'];
+  /** Path and query as they were asked for: for Link and Location headers. */
+  readonly url: string;
+  /** The jti of the caller's token; undefined where the audience is `none`. */
+  readonly tokenId: string | undefined;
+  readonly requestId: string;
+  /** Ends long work when the caller is gone. */
+  readonly signal: AbortSignal;
+}
+
+type BodyOf<E extends Endpoint> = E['body'] extends { readonly kind: 'json' }
+  ? JsonBodyOf<E>
+  : E['body'] extends { readonly kind: 'bytes' }
+    ? Buffer
+    : E['body'] extends { readonly kind: 'multipart' }
+      ? Readable
+      : undefined;
+
+export type Handler<E extends Endpoint> = (call: Call<E>) => Promise<ReplyOf<E, Readable>>;
+
+/** Serves an endpoint of the contract; all routes of the server come into being here. */
+export type RegisterRoute = <const E extends Endpoint>(endpoint: E, handler: Handler<E>) => void;
+
+/** A proven caller. */
+export interface Caller {
+  readonly actor: Actor;
+  readonly tokenId: string;
+}
+
+/** Proves a token, or throws `unauthorized`. `path` is that of the request, without the query. */
+export type Authenticate = (token: string, request: { method: string; path: string }) => Promise<Caller>;
+
+export interface RouteNeeds {
+  readonly authenticate: Readonly<Record<Exclude<Audience, 'none'>, Authenticate>>;
+  /** Whether the actor holds the endpoint's permission; roles come with a later issue. */
+  readonly isAllowed: (actor: Actor, permission: NonNullable<Endpoint['permission']>) => boolean;
+  /** Compare every answer with its declared schema and fail when it differs: for tests. */
+  readonly checkAnswers: boolean;
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    caller: Caller | null;
+  }
+  interface FastifyContextConfig {
+    endpoint?: Endpoint;
+  }
+}
+
+export const routeRegistrar =
+  (app: FastifyInstance, needs: RouteNeeds): RegisterRoute =>
+  (endpoint, handler) => {
+    const read = readRequest(endpoint);
+    const checks = needs.checkAnswers ? answerChecks(endpoint) : undefined;
+    for (const path of [endpoint.path, ...(endpoint.aliases ?? [])]) {
+      app.route({
+        method: endpoint.method,
+        url: fastifyPath(path),
+        exposeHeadRoute: Object.values(endpoint.responses).some((response) => response?.kind === 'stream'),
+        config: { endpoint },
+        ...(endpoint.body !== undefined && 'maxBytes' in endpoint.body
+          ? { bodyLimit: endpoint.body.maxBytes }
+          : {}),
+        // Before the body is read: nobody unknown makes us read a byte of it.
+        onRequest: async (request) => {
+          request.caller = await provenCaller(endpoint, request, needs);
+          if (endpoint.body?.kind === 'json') assertJsonContentType(request.headers);
+          if (endpoint.body?.kind === 'multipart') assertMultipartContentType(request.headers);
+        },
+        handler: async (request, reply) => {
+          const call = describeCall(read(request), request, reply);
+          // The call was read by the endpoint's own schemas, of which Call<typeof endpoint> is the type.
+          const answer = await handler(call as unknown as Parameters<typeof handler>[0]);
+          checks?.(answer);
+          return send(reply, endpoint.responses[answer.status], answer);
+        },
+      });
+    }
+  };
+
+/** `/devices/{id}` in the router's syntax. */
+export const fastifyPath = (path: string): string => path.replaceAll(/\{([^}]+)\}/g, ':$1');
+
+async function provenCaller(
+  endpoint: Endpoint,
+  request: FastifyRequest,
+  { authenticate, isAllowed }: RouteNeeds,
+): Promise<Caller | null> {
+  if (endpoint.audience === 'none') return null;
+  const token = bearerToken(request.headers, request.method);
+  const path = request.url.split('?', 1)[0] ?? request.url;
+  const caller = await authenticate[endpoint.audience](token, { method: request.method, path });
+  if (endpoint.permission !== null && !isAllowed(caller.actor, endpoint.permission)) {
+    throw new ServerError('forbidden', `this needs the permission ${endpoint.permission}`);
+  }
+  return caller;
+}
+
+const describeCall = (read: object, request: FastifyRequest, reply: FastifyReply) => ({
+  ...read,
+  actor: request.caller?.actor,
+  tokenId: request.caller?.tokenId,
+  headers: request.headers,
+  url: request.url,
+  requestId: request.id,
+  get signal() {
+    const gone = new AbortController();
+    const abort = () => gone.abort(new Error('the caller closed the connection'));
+    if (reply.raw.closed) abort();
+    else reply.raw.once('close', abort);
+    return gone.signal;
+  },
+});
+
+interface Answer {
+  readonly status: number;
+  readonly headers?: Readonly<Record<string, string | readonly string[]>> | undefined;
+  readonly body?: unknown;
+}
+
+function send(
+  reply: FastifyReply,
+  declared: ResponseBody | undefined,
+  { status, headers, body }: Answer,
+): FastifyReply {
+  reply.code(status);
+  for (const [name, value] of Object.entries(headers ?? {})) {
+    reply.header(name, typeof value === 'string' ? value : [...value]);
+  }
+  if (declared === undefined || declared.kind === 'empty') return reply.send();
+  if (declared.kind === 'json') {
+    return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
+  }
+  if (!reply.hasHeader('content-type')) reply.header('content-type', declared.contentType);
+  return reply.send(body);
+}
+
+function answerChecks(endpoint: Endpoint): (answer: Answer) => void {
+  const checkers = new Map(
+    Object.entries(endpoint.responses).map(([status, response]) => [
+      Number(status),
+      response?.kind === 'json' ? checker(response.schema) : undefined,
+    ]),
+  );
+  return ({ status, body }) => {
+    if (!checkers.has(status))
+      throw new ServerError('internal', `${endpoint.id} answered ${status}, not in its contract`);
+    const schema = checkers.get(status);
+    // As it goes over the wire: undefined members vanish.
+    const sent: unknown = schema === undefined ? undefined : JSON.parse(JSON.stringify(body));
+    if (schema !== undefined && !schema.accepts(sent)) {
+      throw new ServerError(
+        'internal',
+        `${endpoint.id} answered ${status} unlike its contract: ${schema.faults(sent).join('; ')}`,
+      );
+    }
+  };
+}
