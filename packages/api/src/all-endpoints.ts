@@ -1,7 +1,22 @@
+import * as deviceAuthentication from './device/authentication.ts';
+import * as deviceInventory from './device/inventory.ts';
 import type { Endpoint } from './endpoint.ts';
+import * as health from './health.ts';
+import * as devices from './management/devices.ts';
+import * as inventorySearch from './management/inventory-search.ts';
+import * as inventory from './management/inventory.ts';
+import * as users from './management/users.ts';
 
 /** Every module of the contract. A new one is added here, and thereby served in the OpenAPI document and tested. */
-const modules: readonly Readonly<Record<string, unknown>>[] = [];
+const modules: readonly Readonly<Record<string, unknown>>[] = [
+  health,
+  deviceAuthentication,
+  deviceInventory,
+  devices,
+  inventory,
+  inventorySearch,
+  users,
+];
 
 const isEndpoint = (value: unknown): value is Endpoint =>
   typeof value === 'object' && value !== null && 'audience' in value && 'path' in value;
