@@ -1,4 +1,6 @@
-/**
+import type { KeyObject } from 'node:crypto';
+
+/*
  * The public shapes of an artifact being read or written. Everything that streams is an
  * `AsyncIterable<Uint8Array>`; nothing here ever holds a payload.
  */
@@ -6,8 +8,21 @@
 /** Compressions by the name the command line uses; the file extension of each is in `compression.ts`. */
 export type CompressionName = 'none' | 'gzip' | 'lzma' | 'zstd';
 
-/** Turns compressed bytes into content, or content into compressed bytes, piece by piece. */
-export type ByteTransform = (source: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>;
+/** Up to here compressed input and content belong together: what follows can be decompressed without what came before. */
+export interface MemberBoundary {
+  readonly compressedBytes: number;
+  readonly contentBytes: number;
+}
+
+/**
+ * Turns compressed bytes into content, piece by piece. Ends with an `ArtifactError` (corruptCompression) when the input is cut,
+ * damaged or followed by anything else; ending the iteration early releases everything it holds. May tell of the boundaries
+ * between independent members (gzip), frames (zstd) or streams (xz), at the latest when it ends.
+ */
+export type ByteTransform = (
+  source: AsyncIterable<Uint8Array>,
+  onBoundary?: (boundary: MemberBoundary) => void,
+) => AsyncIterable<Uint8Array>;
 
 /**
  * The codecs a reader may use. A device without built-in zstd or xz hands in ones that start a program;
@@ -62,6 +77,8 @@ export interface PayloadFile {
   /** Seconds since 1970. */
   readonly modifiedAt: number;
   readonly sha256: string;
+  /** Where the content begins in the payload's uncompressed tar; with it a `RestartPoint` becomes a position in this file. */
+  readonly contentOffset: number;
   /** Ends only after its checksum was found right; throws `ArtifactError` otherwise. */
   readonly content: AsyncIterable<Uint8Array>;
 }
@@ -82,23 +99,24 @@ export interface Artifact {
    * entry, nothing after the end. Can be iterated once.
    */
   readonly files: () => AsyncIterable<PayloadFile>;
+  /** Lets go of the source when `files()` is not going to be iterated. Safe to call at any time. */
+  readonly close: () => Promise<void>;
 }
 
+/** How to read; keys come from `parseVerificationKey`. */
 export interface ReadOptions {
   /** Public keys, any of which may have signed. Absent or empty: the signature is not looked at. */
-  readonly verificationKeys?: readonly import('node:crypto').KeyObject[];
+  readonly verificationKeys?: readonly KeyObject[];
   /** Called before anything behind the manifest is parsed, whether or not keys are given. Throw to refuse. */
   readonly onManifest?: (manifest: Uint8Array, signature: Uint8Array | undefined) => void;
+  /** Default: `nodeDecompressors`. */
   readonly decompressors?: Decompressors;
+  /**
+   * Whether the parts an augmented artifact adds, which no signature covers (format clause 3.1), are taken. Default: only when no
+   * verification keys are given.
+   */
+  readonly acceptAugmented?: boolean;
   /** Told of each position reading could begin at anew. */
   readonly onRestartPoint?: (point: RestartPoint) => void;
   readonly signal?: AbortSignal;
 }
-
-/* Entry points, in files of their own:
- *   readArtifact(source: AsyncIterable<Uint8Array>, options?: ReadOptions): Promise<Artifact>            read-artifact.ts
- *   writeArtifact(description: ArtifactDescription, options): AsyncIterable<Uint8Array> (or to a file)   write-artifact.ts
- *   parseVerificationKey(pem: string): KeyObject                                                        signature.ts
- *   nodeDecompressors: Decompressors  (gzip everywhere; zstd where node:zlib has it)                     compression.ts
- *   class ArtifactError extends Error { code: ArtifactErrorCode }                                        errors.ts
- */

@@ -1,0 +1,74 @@
+import * as zlib from 'node:zlib';
+import type { ByteTransform, CompressionName, Decompressors } from './artifact.ts';
+import { ByteReader } from './byte-reader.ts';
+import { ArtifactError } from './errors.ts';
+import { gunzip } from './gunzip.ts';
+import { limits, pieceBytes } from './limits.ts';
+import { throughStream } from './through-stream.ts';
+import { zstdFrames } from './zstd-frames.ts';
+
+/** What is appended to the name of a tar archive compressed so (format clause 6.1). `lzma` is the xz container. */
+export const extensionOf = { none: '', gzip: '.gz', lzma: '.xz', zstd: '.zst' } as const satisfies Record<
+  CompressionName,
+  string
+>;
+
+/** The compression of `header.tar.gz`, `data/0000.tar` and the like; undefined when it is not a tar name we know. */
+export function compressionOfName(name: string): CompressionName | undefined {
+  const extension = /\.tar(\..+)?$/.exec(name)?.[1];
+  if (extension === undefined) return name.endsWith('.tar') ? 'none' : undefined;
+  return (['gzip', 'lzma', 'zstd'] as const).find((compression) => extensionOf[compression] === extension);
+}
+
+const unzstd: ByteTransform = async function* (source, onBoundary) {
+  const reader = new ByteReader(source);
+  try {
+    const engine = zlib.createZstdDecompress({
+      chunkSize: pieceBytes,
+      params: { [zlib.constants.ZSTD_d_windowLogMax]: Math.log2(limits.zstdWindow) },
+    });
+    yield* throughStream(zstdFrames(reader, onBoundary), engine);
+  } catch (cause) {
+    if (cause instanceof ArtifactError || !isCodecFault(cause)) throw cause;
+    throw new ArtifactError(
+      'corruptCompression',
+      'the zstd data is damaged; fetch or build the artifact again',
+      { cause },
+    );
+  } finally {
+    await reader.close();
+  }
+};
+
+/**
+ * What Node itself can decompress: gzip always; zstd where this Node has it (22.15 and later). xz: `@tandem/artifact/xz`, or
+ * `programDecompressor`.
+ */
+export const nodeDecompressors: Decompressors = {
+  gzip: gunzip,
+  ...(typeof zlib.createZstdDecompress === 'function' ? { zstd: unzstd } : {}),
+};
+
+/** Throws `ArtifactError` (noDecompressor) when this machine has no means. */
+export function decompressorFor(
+  compression: CompressionName,
+  decompressors: Decompressors,
+  member: string,
+): ByteTransform {
+  if (compression === 'none') return (source) => source;
+  const decompressor = decompressors[compression];
+  if (decompressor !== undefined) return decompressor;
+  const program = compression === 'lzma' ? 'xz' : compression;
+  throw new ArtifactError(
+    'noDecompressor',
+    `nothing here can decompress ${program}; install the program ${program}`,
+    {
+      member,
+    },
+  );
+}
+
+function isCodecFault(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code ?? '';
+  return code.startsWith('Z_') || code.startsWith('ZSTD_') || code.startsWith('ERR_');
+}
