@@ -78,7 +78,9 @@ interface TreeFile {
 
 /** Some megabytes that do not compress and differ between versions, so that a download takes its time. */
 function ballast(version: Version): Uint8Array {
-  return createHash('shake256', { outputLength: 8 << 20 }).update(`version ${String(version)}`).digest();
+  return createHash('shake256', { outputLength: 8 << 20 })
+    .update(`version ${String(version)}`)
+    .digest();
 }
 
 function filesOf(version: Version, setup: ClientSetup): Map<string, TreeFile> {

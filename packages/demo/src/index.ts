@@ -1,0 +1,12 @@
+export { createUser, startServer, type ServerPlace, type ServerProcess } from './server-process.ts';
+export { deviceDirectory, makeDevice, partitionPath, type DeviceDirectory } from './device-directory.ts';
+export { readDeviceState, type DeviceState } from './device-state.ts';
+export { readFromImage } from './ext4-image.ts';
+export { openFleet, type DeploymentProgress, type Fleet } from './fleet.ts';
+export { freePort } from './ports.ts';
+export { findPrograms, type ProgramPaths } from './prerequisites.ts';
+export { ownProgram } from './programs.ts';
+export * from './release-files.ts';
+export { artifactNameOf, deviceType, type Version } from './root-file-system.ts';
+export { runProgram } from './run-program.ts';
+export { startVirtualDevice, type DeviceEvent, type VirtualDevice } from './virtual-device.ts';
