@@ -39,7 +39,11 @@ export interface ServerConnection {
     deviceProvides: Readonly<Record<string, string>>,
     signal: AbortSignal,
   ): Promise<DeploymentOffer | 'nothingToDo'>;
-  reportStatus(deploymentId: string, status: ReportableStatus, signal: AbortSignal): Promise<'accepted' | 'aborted'>;
+  reportStatus(
+    deploymentId: string,
+    status: ReportableStatus,
+    signal: AbortSignal,
+  ): Promise<'accepted' | 'aborted'>;
   uploadLog(deploymentId: string, messages: readonly LogMessage[], signal: AbortSignal): Promise<void>;
   submitInventory(attributes: readonly InventoryAttribute[], signal: AbortSignal): Promise<void>;
   /** The artifact's bytes; a broken connection is resumed by Range (client contract 18). */

@@ -24,7 +24,9 @@ export interface Files {
   /** Names in a directory, sorted bytewise; undefined when there is none. */
   list(path: string): Promise<readonly string[] | undefined>;
   /** What the path is, links followed; undefined when there is nothing. */
-  kind(path: string): Promise<{ readonly kind: 'file' | 'directory' | 'other'; readonly executable: boolean } | undefined>;
+  kind(
+    path: string,
+  ): Promise<{ readonly kind: 'file' | 'directory' | 'other'; readonly executable: boolean } | undefined>;
 }
 
 export interface ProcessResult {
@@ -40,16 +42,31 @@ export interface ProcessResult {
 
 export interface RunOptions {
   readonly directory?: string;
+  /** Added to the environment the client itself was started with. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What the program reads; without it, nothing. */
   readonly input?: string;
   readonly timeoutMs: number;
+  /** Of stdout and of stderr each; 64 KiB when not given. */
   readonly maxOutputBytes?: number;
   readonly signal: AbortSignal;
 }
 
 export interface Processes {
-  /** Runs a program in a process group of its own; on time-out or abort SIGTERM to the group, after a grace SIGKILL. */
+  /**
+   * Runs a program in a process group of its own; on time-out or abort SIGTERM to the group, after a grace SIGKILL.
+   * Rejects when the program cannot be started, and with the signal's reason when aborted, once the group is gone.
+   */
   run(program: string, args: readonly string[], options: RunOptions): Promise<ProcessResult>;
+  /** Like `run`, without waiting: for a program that is fed while it runs. */
+  start(program: string, args: readonly string[], options: RunOptions): StartedProcess;
+}
+
+export interface StartedProcess {
+  /** Settles as the promise of `run` does. */
+  readonly exited: Promise<ProcessResult>;
+  /** SIGTERM to the group, after the grace SIGKILL; does nothing once it has ended. */
+  kill(): void;
 }
 
 export interface Clock {

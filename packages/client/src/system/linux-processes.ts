@@ -1,0 +1,150 @@
+import { spawn } from 'node:child_process';
+import type { Readable } from 'node:stream';
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { Processes, ProcessResult, RunOptions, StartedProcess } from './system.ts';
+
+/** How long a group has between SIGTERM and SIGKILL, by default. */
+export const defaultKillGraceMs = 10_000;
+
+const defaultMaxOutputBytes = 64 * 1024;
+/** A program that has ended may have left a child behind that holds its output open; it is not waited for. */
+const lateOutputMs = 500;
+
+/** Programs of the running system. `environment` is what each program gets, before its own additions. */
+export function linuxProcesses(
+  environment: Readonly<Record<string, string | undefined>>,
+  killGraceMs = defaultKillGraceMs,
+): Processes {
+  const start: Processes['start'] = (program, args, options) =>
+    startInOwnGroup(program, args, options, environment, killGraceMs);
+  return { start, run: (program, args, options) => start(program, args, options).exited };
+}
+
+function startInOwnGroup(
+  program: string,
+  args: readonly string[],
+  options: RunOptions,
+  environment: Readonly<Record<string, string | undefined>>,
+  killGraceMs: number,
+): StartedProcess {
+  if (options.signal.aborted)
+    return { exited: Promise.reject(reasonOf(options.signal)), kill: () => undefined };
+
+  // `detached` makes it the leader of a session and a process group, so that one signal reaches all its children.
+  const child = spawn(program, args, {
+    ...(options.directory === undefined ? {} : { cwd: options.directory }),
+    env: { ...environment, ...options.environment },
+    stdio: [options.input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    detached: true,
+  });
+  const maxOutputBytes = options.maxOutputBytes ?? defaultMaxOutputBytes;
+  const output = {
+    stdout: collect(child.stdout, maxOutputBytes),
+    stderr: collect(child.stderr, maxOutputBytes),
+  };
+  // A program that ends without reading its input is its own affair.
+  child.stdin?.on('error', () => undefined).end(options.input);
+
+  let timedOut = false;
+  let ending: Promise<void> | undefined;
+  let ended = false;
+  const endGroup = () => {
+    if (!ended && child.pid !== undefined) ending ??= endProcessGroup(child.pid, killGraceMs);
+  };
+
+  const exited = (async (): Promise<ProcessResult> => {
+    const timer = setTimeout(() => {
+      timedOut = true;
+      endGroup();
+    }, options.timeoutMs);
+    options.signal.addEventListener('abort', endGroup, { once: true });
+    try {
+      const { exitCode, signal } = await new Promise<{ exitCode: number | null; signal: string | null }>(
+        (resolve, reject) => {
+          child.once('error', (error) => {
+            reject(new Error(`Cannot start ${program}: ${error.message}.`, { cause: error }));
+          });
+          child.once('exit', (code, signalName) => {
+            resolve({ exitCode: code, signal: signalName });
+          });
+        },
+      );
+      ended = true;
+      await ending;
+      await Promise.all([output.stdout.end(), output.stderr.end()]);
+      if (options.signal.aborted && ending !== undefined && !timedOut) throw reasonOf(options.signal);
+      return {
+        exitCode: exitCode ?? undefined,
+        signal: signal ?? undefined,
+        timedOut,
+        stdout: output.stdout.text(),
+        stderr: output.stderr.text(),
+      };
+    } finally {
+      clearTimeout(timer);
+      options.signal.removeEventListener('abort', endGroup);
+    }
+  })();
+  return { exited, kill: endGroup };
+}
+
+/** Resolves when no process of the group is left, at the latest a second after SIGKILL. */
+async function endProcessGroup(leader: number, graceMs: number): Promise<void> {
+  if (!signalGroup(leader, 'SIGTERM')) return;
+  if (await groupGone(leader, graceMs)) return;
+  signalGroup(leader, 'SIGKILL');
+  await groupGone(leader, 1_000);
+}
+
+async function groupGone(leader: number, limitMs: number): Promise<boolean> {
+  const until = performance.now() + limitMs;
+  while (performance.now() < until) {
+    if (!signalGroup(leader, 0)) return true;
+    await sleep(10);
+  }
+  return !signalGroup(leader, 0);
+}
+
+function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
+  try {
+    return process.kill(-leader, signal);
+  } catch {
+    return false;
+  }
+}
+
+/** Keeps the first bytes of a stream and lets the rest run out, so that the program never waits for us. */
+function collect(stream: Readable | null, maxBytes: number) {
+  const chunks: Buffer[] = [];
+  let kept = 0;
+  const closed = new Promise<void>((resolve) => {
+    if (stream === null) {
+      resolve();
+      return;
+    }
+    stream.once('close', resolve);
+    stream.on('error', () => undefined);
+    stream.on('data', (chunk: Buffer) => {
+      if (kept >= maxBytes) return;
+      const part = chunk.subarray(0, maxBytes - kept);
+      kept += part.length;
+      chunks.push(part);
+    });
+  });
+  return {
+    async end() {
+      const late = new AbortController();
+      await Promise.race([
+        closed,
+        sleep(lateOutputMs, undefined, { signal: late.signal }).catch(() => undefined),
+      ]);
+      late.abort();
+      stream?.destroy();
+    },
+    text: () => Buffer.concat(chunks).toString(),
+  };
+}
+
+function reasonOf(signal: AbortSignal): Error {
+  return signal.reason instanceof Error ? signal.reason : new Error(String(signal.reason));
+}
