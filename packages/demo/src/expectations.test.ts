@@ -4,7 +4,13 @@ import { shortfalls, type Ending } from './expectations.ts';
 import type { DeploymentProgress } from './fleet.ts';
 
 const good: Ending = {
-  state: { name: 'device-1', bootPartition: 3, upgradeAvailable: '0', activeVersion: '2', inactiveVersion: '3' },
+  state: {
+    name: 'device-1',
+    bootPartition: 3,
+    upgradeAvailable: '0',
+    activeVersion: '2',
+    inactiveVersion: '3',
+  },
   reportedArtifact: 'demo-2',
 };
 const deployments: DeploymentProgress[] = [
@@ -23,7 +29,11 @@ const faulty = [
   { name: 'a device on the wrong partition', change: { bootPartition: 2 }, says: /bootPartition is 2/ },
   { name: 'an update never committed', change: { upgradeAvailable: '1' }, says: /upgradeAvailable is 1/ },
   { name: 'an image that says another version', change: { activeVersion: '3' }, says: /activeVersion is 3/ },
-  { name: 'a version 3 that never was written', change: { inactiveVersion: '1' }, says: /inactiveVersion is 1/ },
+  {
+    name: 'a version 3 that never was written',
+    change: { inactiveVersion: '1' },
+    says: /inactiveVersion is 1/,
+  },
 ] as const;
 for (const { name, change, says } of faulty) {
   test(`${name} is a shortfall`, () => {

@@ -65,6 +65,7 @@ function clientConfiguration(setup: ClientSetup): string {
     UpdatePollIntervalSeconds: 1,
     InventoryPollIntervalSeconds: 2,
     RetryPollIntervalSeconds: 1,
+    RetryPollCount: 120, // a server that is away for two minutes costs no report
     StateScriptTimeoutSeconds: 30,
     BootEnvironment: 'u-boot',
   };

@@ -7,6 +7,7 @@ import { decideBoot, type BootDecision } from './bootloader.ts';
 import { partitionPath, type DeviceDirectory } from './device-directory.ts';
 import { extractImage, readFromImage } from './ext4-image.ts';
 import type { ProgramPaths } from './prerequisites.ts';
+import { killTree } from './process-tree.ts';
 
 /** What happens on a virtual device, as someone watching its console would tell it. */
 export type DeviceEvent =
@@ -27,7 +28,7 @@ export interface VirtualDeviceOptions {
 }
 
 export interface VirtualDevice {
-  /** The power cord: ends the client at once (SIGKILL) and boots again. */
+  /** The power cord: ends the client and all it started at once (SIGKILL), and boots again. */
   cutPower(): void;
   /** Resolves when the device was switched off by its signal; rejects when it can never boot again. */
   readonly ended: Promise<void>;
@@ -53,7 +54,7 @@ export function startVirtualDevice(options: VirtualDeviceOptions): VirtualDevice
   })();
   return {
     cutPower: () => {
-      if (client !== undefined) kill(client, 'SIGKILL');
+      if (client?.pid !== undefined) killTree(client.pid);
     },
     ended,
   };
