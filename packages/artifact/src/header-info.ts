@@ -50,6 +50,10 @@ export function faultsIn(info: HeaderInfo): string[] {
   if (info.depends.deviceTypes.length === 0) faults.push('no compatible device type is given');
   if (info.payloadTypes.length === 0) faults.push('no payload is declared');
   if (info.payloadTypes.includes('')) faults.push('a payload has an empty type');
+  // Devices look for a program of this name.
+  if (info.payloadTypes.some((type) => type !== null && /^\.{1,2}$|[/\\]/.test(type))) {
+    faults.push('a payload type cannot be a path');
+  }
   const texts = [
     info.artifactName,
     info.artifactGroup ?? '',

@@ -1,6 +1,15 @@
 export * from './artifact.ts';
+export type * from './artifact-description.ts';
 export { ArtifactError, artifactErrorCodes, type ArtifactErrorCode } from './errors.ts';
-export { extensionOf, nodeDecompressors } from './compression.ts';
+export { compressionOfName, extensionOf, nodeDecompressors } from './compression.ts';
+export { nodeCompressors, type Compressors, type SegmentCompressor } from './compress-segments.ts';
+export {
+  moduleImage,
+  rootfsImage,
+  type ModuleImageOptions,
+  type RootfsImageOptions,
+} from './default-provides.ts';
 export { parseVerificationKey, signerFromPrivateKey, type Signer } from './signature.ts';
 export { readArtifact } from './read-artifact.ts';
+export { writeArtifact, writeArtifactFile, type WriteOptions } from './write-artifact.ts';
 export { isStateScriptName } from './state-script.ts';

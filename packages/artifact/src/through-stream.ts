@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { Duplex } from 'node:stream';
 
 /**
@@ -28,7 +27,19 @@ export async function* throughStream(
 async function feed(source: AsyncIterable<Uint8Array>, stream: Duplex): Promise<void> {
   for await (const piece of source) {
     if (stream.destroyed) return;
-    if (!stream.write(piece)) await Promise.race([once(stream, 'drain'), once(stream, 'close')]);
+    await write(stream, piece);
   }
   if (!stream.destroyed) stream.end();
+}
+
+/** Resolves when the stream has dealt with the piece, or was destroyed. */
+function write(stream: Duplex, piece: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    const done = () => {
+      stream.off('close', done);
+      resolve();
+    };
+    stream.once('close', done);
+    stream.write(piece, done);
+  });
 }

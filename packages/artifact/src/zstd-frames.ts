@@ -8,9 +8,16 @@ import { limits, pieceBytes } from './limits.ts';
  * and nothing else, that no frame asks for more memory than `limits.zstdWindow`, and where frames that state their content's size end.
  * Decoders are lenient in this (node:zlib ignores what follows the last frame).
  */
-export async function* zstdFrames(
+export function zstdFrames(
   reader: ByteReader,
   onBoundary: (boundary: MemberBoundary) => void = () => undefined,
+): AsyncIterable<Uint8Array> {
+  return inLargerPieces(outline(reader, onBoundary));
+}
+
+async function* outline(
+  reader: ByteReader,
+  onBoundary: (boundary: MemberBoundary) => void,
 ): AsyncIterable<Uint8Array> {
   // Once a frame does not say how much content it holds, later boundaries are known in the compressed bytes only.
   let contentBytes: number | undefined = 0;
@@ -37,6 +44,23 @@ export async function* zstdFrames(
     if (contentBytes !== undefined) onBoundary({ compressedBytes: reader.offset, contentBytes });
   } while (!(await reader.atEnd()));
 }
+
+/** Every piece costs its decoder a turn in the thread pool; blocks are too small for that. */
+async function* inLargerPieces(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  let pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of source) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length < largerPieceBytes) continue;
+    yield Buffer.concat(pieces, length);
+    pieces = [];
+    length = 0;
+  }
+  if (length > 0) yield Buffer.concat(pieces, length);
+}
+
+const largerPieceBytes = 256 * 1024;
 
 const frameMagic = 0xfd2fb528;
 const firstSkippableMagic = 0x184d2a50;

@@ -1,0 +1,108 @@
+import { availableParallelism } from 'node:os';
+import { promisify } from 'node:util';
+import * as zlib from 'node:zlib';
+import type { CompressionName } from './artifact.ts';
+import { ArtifactError } from './errors.ts';
+import { crc32 } from './gunzip.ts';
+import { segmentBytes } from './limits.ts';
+
+/** Compresses one segment, on its own, into a whole gzip member, zstd frame or xz stream; off the main thread. */
+export type SegmentCompressor = (segment: Uint8Array, level: number | undefined) => Promise<Uint8Array>;
+export type Compressors = Readonly<Partial<Record<Exclude<CompressionName, 'none'>, SegmentCompressor>>>;
+
+/** What Node itself can compress. `lzma`: `xzCompressor` of `@tandem/artifact/xz`. Both work in the thread pool of libuv. */
+export const nodeCompressors: Compressors = {
+  gzip: gzipMember,
+  ...(typeof zlib.zstdCompress === 'function' ? { zstd: zstdFrame } : {}),
+};
+
+export interface SegmentOptions {
+  readonly compress: SegmentCompressor;
+  readonly level: number | undefined;
+  /** How many segments are compressed at once. The bytes do not depend on it. Default: the processors there are, at most 4. */
+  readonly parallel?: number | undefined;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Cuts the content into segments of `segmentBytes` and compresses each independently of the others. That makes every boundary a restart
+ * point and lets all processors work, at the price of a slightly larger result.
+ */
+export async function* compressSegments(
+  content: AsyncIterable<Uint8Array>,
+  options: SegmentOptions,
+): AsyncIterable<Uint8Array> {
+  // libuv has four threads unless told otherwise; more segments than that would only cost memory.
+  const parallel = options.parallel ?? Math.min(availableParallelism(), 4);
+  const underWay: Promise<Uint8Array>[] = [];
+  try {
+    for await (const segment of segmentsOf(content)) {
+      options.signal?.throwIfAborted();
+      const compressing = options.compress(segment, options.level);
+      // It may fail before its turn to be awaited comes; that is not unhandled.
+      compressing.catch(() => undefined);
+      underWay.push(compressing);
+      const first = underWay.length > parallel ? underWay.shift() : undefined;
+      if (first !== undefined) yield await first;
+    }
+    for (let first = underWay.shift(); first !== undefined; first = underWay.shift()) yield await first;
+  } finally {
+    // What is still being compressed after a fault ends unseen.
+    await Promise.allSettled(underWay);
+  }
+}
+
+/** Throws `ArtifactError` (noDecompressor) when this machine has no means. */
+export function compressorFor(
+  compression: Exclude<CompressionName, 'none'>,
+  compressors: Compressors,
+): SegmentCompressor {
+  const compressor = compressors[compression];
+  if (compressor !== undefined) return compressor;
+  throw new ArtifactError(
+    'noDecompressor',
+    `nothing here can compress with ${compression}; choose another compression`,
+  );
+}
+
+async function* segmentsOf(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  let segment = Buffer.allocUnsafe(segmentBytes);
+  let filled = 0;
+  for await (const piece of content) {
+    for (let at = 0; at < piece.length;) {
+      const part = piece.subarray(at, at + segmentBytes - filled);
+      segment.set(part, filled);
+      filled += part.length;
+      at += part.length;
+      if (filled < segmentBytes) continue;
+      yield segment;
+      segment = Buffer.allocUnsafe(segmentBytes);
+      filled = 0;
+    }
+  }
+  if (filled > 0) yield segment.subarray(0, filled);
+}
+
+const deflateRaw = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
+
+/** The header is written here and not by zlib, whose operating system byte tells where the artifact was made. */
+const gzipHeader = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
+
+async function gzipMember(segment: Uint8Array, level: number | undefined): Promise<Uint8Array> {
+  const body = await deflateRaw(segment, { level: level ?? 6, memLevel: 9, chunkSize: 1024 * 1024 });
+  const trailer = Buffer.alloc(8);
+  trailer.writeUInt32LE(crc32(segment), 0);
+  trailer.writeUInt32LE(segment.length, 4);
+  return Buffer.concat([gzipHeader, body, trailer]);
+}
+
+async function zstdFrame(segment: Uint8Array, level: number | undefined): Promise<Uint8Array> {
+  const compress = promisify<Uint8Array, zlib.ZstdOptions, Buffer>(zlib.zstdCompress);
+  // Never ZSTD_c_nbWorkers: with it Node 26.10 loses the end of the output.
+  const params = {
+    [zlib.constants.ZSTD_c_compressionLevel]: level ?? 3,
+    [zlib.constants.ZSTD_c_checksumFlag]: 1,
+    [zlib.constants.ZSTD_c_contentSizeFlag]: 1,
+  };
+  return compress(segment, { params, pledgedSrcSize: segment.length, chunkSize: 1024 * 1024 });
+}
