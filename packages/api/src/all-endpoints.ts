@@ -1,10 +1,14 @@
 import * as deviceAuthentication from './device/authentication.ts';
+import * as deviceDeployments from './device/deployments.ts';
 import * as deviceInventory from './device/inventory.ts';
 import type { Endpoint } from './endpoint.ts';
 import * as health from './health.ts';
+import * as artifacts from './management/artifacts.ts';
+import * as deployments from './management/deployments.ts';
 import * as devices from './management/devices.ts';
 import * as inventorySearch from './management/inventory-search.ts';
 import * as inventory from './management/inventory.ts';
+import * as releases from './management/releases.ts';
 import * as users from './management/users.ts';
 
 /** Every module of the contract. A new one is added here, and thereby served in the OpenAPI document and tested. */
@@ -12,10 +16,14 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   health,
   deviceAuthentication,
   deviceInventory,
+  deviceDeployments,
   devices,
   inventory,
   inventorySearch,
   users,
+  artifacts,
+  releases,
+  deployments,
 ];
 
 const isEndpoint = (value: unknown): value is Endpoint =>

@@ -56,7 +56,8 @@ export const statusSets = {
   finished: allStatuses.filter((status) => !statusIsActive(status)),
 } as const satisfies Record<string, readonly DeviceDeploymentStatus[]>;
 
-export const statusesNamed = (name: string): readonly DeviceDeploymentStatus[] | undefined =>
-  Object.hasOwn(statusSets, name)
-    ? statusSets[name as keyof typeof statusSets]
-    : allStatuses.filter((status) => status === name).slice(0, 1);
+export const statusesNamed = (name: string): readonly DeviceDeploymentStatus[] | undefined => {
+  if (Object.hasOwn(statusSets, name)) return statusSets[name as keyof typeof statusSets];
+  const status = allStatuses.find((one) => one === name);
+  return status && [status];
+};
