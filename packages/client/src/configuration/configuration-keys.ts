@@ -1,0 +1,62 @@
+/**
+ * Every key of mender.conf this client knows (client contract 5.2), and one of its own, `BootEnvironment`. Unknown keys are
+ * left alone: other programs keep theirs in the same file. A point in a name leads into an object.
+ *
+ * - `interval`: whole seconds; 0 means the default.
+ * - `seconds`, `count`: whole numbers with their bounds.
+ */
+// prettier-ignore
+export const configurationKeys = {
+  ServerURL:                       { type: 'url',      default: '',         meaning: 'The server. Exclusive with Servers.' },
+  Servers:                         { type: 'servers',  default: [],         meaning: 'Servers in the order they are tried: [{"ServerURL": "https://…"}].' },
+  TenantToken:                     { type: 'string',   default: '',         meaning: 'Sent when asking for authentication.' },
+  ServerCertificate:               { type: 'string',   default: '',         meaning: 'PEM file of certificates trusted beside those of the system.' },
+  SkipVerify:                      { type: 'boolean',  default: false,      meaning: 'Do not check the certificate of the server. For trials only.' },
+  DeviceTypeFile:                  { type: 'string',   default: '',         meaning: 'File with the line device_type=…; default: device_type in the datastore.' },
+  DeviceTier:                      { type: 'choice',   default: 'standard', choices: ['standard', 'system', 'micro'], meaning: 'Tier named when asking for authentication.' },
+  UpdateLogPath:                   { type: 'string',   default: '',         meaning: 'Directory of deployment logs; default: the datastore.' },
+  DaemonLogLevel:                  { type: 'choice',   default: 'info',     choices: ['trace', 'debug', 'info', 'warning', 'error', 'fatal'], meaning: 'Log level of the daemon.' },
+  UpdatePollIntervalSeconds:       { type: 'interval', default: 1800,       meaning: 'Between two questions for a deployment.' },
+  InventoryPollIntervalSeconds:    { type: 'interval', default: 28800,      meaning: 'Between two inventories.' },
+  RetryPollIntervalSeconds:        { type: 'interval', default: 300,        meaning: 'Longest wait between attempts after a failure.' },
+  RetryPollCount:                  { type: 'whole',    default: 0,          minimum: 0, maximum: 10000, meaning: 'Attempts after a failure; 0: three at the longest wait, then stop.' },
+  RetryDownloadCount:              { type: 'whole',    default: 10,         minimum: 1, maximum: 10000, meaning: 'Attempts in a row to go on with a broken download that bring nothing.' },
+  StateScriptTimeoutSeconds:       { type: 'interval', default: 3600,       meaning: 'Longest run of one state script.' },
+  StateScriptRetryTimeoutSeconds:  { type: 'interval', default: 1800,       meaning: 'Longest time a state script may ask to be tried again later.' },
+  StateScriptRetryIntervalSeconds: { type: 'interval', default: 60,         meaning: 'Between two such tries.' },
+  ModuleTimeoutSeconds:            { type: 'interval', default: 14400,      meaning: 'Longest run of one state of an update module.' },
+  ArtifactVerifyKey:               { type: 'string',   default: '',         meaning: 'PEM file of the public key artifacts must be signed with. Exclusive with ArtifactVerifyKeys.' },
+  ArtifactVerifyKeys:              { type: 'strings',  default: [],         meaning: 'Several such files; any of the keys may have signed.' },
+  'HttpsClient.Certificate':       { type: 'string',   default: '',         meaning: 'PEM file of the certificate this device shows to the server.' },
+  'HttpsClient.Key':               { type: 'string',   default: '',         meaning: 'PEM file of its private key.' },
+  'HttpsClient.SSLEngine':         { type: 'absent',   default: '',         meaning: 'Not supported: keys come from PEM files.' },
+  'Security.AuthPrivateKey':       { type: 'string',   default: '',         meaning: 'PEM file of a device key made elsewhere, which this client never replaces.' },
+  'Security.SSLEngine':            { type: 'absent',   default: '',         meaning: 'Not supported: keys come from PEM files.' },
+  RootfsPartA:                     { type: 'string',   default: '',         meaning: 'First root file system: a device, its /dev/disk/by-… link, or a plain file.' },
+  RootfsPartB:                     { type: 'string',   default: '',         meaning: 'Second root file system.' },
+  BootEnvironment:                 { type: 'choice',   default: 'auto',     choices: ['auto', 'u-boot', 'fw-tools', 'in-memory'], meaning: 'How bootloader variables are reached: auto: the tools where they are installed, else u-boot; u-boot: directly, as fw_env.config says; fw-tools: by fw_printenv and fw_setenv; in-memory: trials without a bootloader. (Tandem only.)' },
+} as const satisfies Readonly<Record<string, KeyDescription>>;
+
+export type KeyName = keyof typeof configurationKeys;
+
+export type KeyDescription = { readonly meaning: string } & (
+  | { readonly type: 'string' | 'url' | 'absent'; readonly default: string }
+  | { readonly type: 'boolean'; readonly default: boolean }
+  | { readonly type: 'interval'; readonly default: number }
+  | { readonly type: 'whole'; readonly default: number; readonly minimum: number; readonly maximum: number }
+  | { readonly type: 'strings' | 'servers'; readonly default: readonly string[] }
+  | { readonly type: 'choice'; readonly default: string; readonly choices: readonly string[] }
+);
+
+/** All keys with their values: given or default. Intervals are in seconds, as in the file; Servers are their URLs. */
+export type Configuration = { readonly [Name in KeyName]: ValueOf<(typeof configurationKeys)[Name]> };
+
+type ValueOf<Description> = Description extends { choices: readonly (infer Choice)[] }
+  ? Choice
+  : Description extends { type: 'strings' | 'servers' }
+    ? readonly string[]
+    : Description extends { default: infer Default }
+      ? Widened<Default>
+      : never;
+
+type Widened<Value> = Value extends string ? string : Value extends number ? number : boolean;
