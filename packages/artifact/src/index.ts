@@ -9,7 +9,15 @@ export {
   type ModuleImageOptions,
   type RootfsImageOptions,
 } from './default-provides.ts';
-export { parseVerificationKey, signerFromPrivateKey, type Signer } from './signature.ts';
+export { programDecompressor, type ProgramOptions } from './program-decompressor.ts';
+export {
+  decodeSignature,
+  ecdsaSignatureFromDer,
+  isSignedByAny,
+  parseVerificationKey,
+  signerFromPrivateKey,
+  type Signer,
+} from './signature.ts';
 export { readArtifact } from './read-artifact.ts';
 export { writeArtifact, writeArtifactFile, type WriteOptions } from './write-artifact.ts';
 export { isStateScriptName } from './state-script.ts';

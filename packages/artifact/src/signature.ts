@@ -83,3 +83,30 @@ function assertSupported(parse: () => KeyObject): KeyObject {
 function unusable(message: string, cause?: unknown): ArtifactError {
   return new ArtifactError('unusableKey', message, { member: 'key', cause });
 }
+
+/**
+ * The 64 bytes r||s the format wants, from the ASN.1 DER that openssl and hardware give. Throws `ArtifactError` (signatureMalformed).
+ */
+export function ecdsaSignatureFromDer(der: Uint8Array): Uint8Array {
+  const [r, afterR] = derInteger(der, 2);
+  const [s, end] = derInteger(der, afterR);
+  if (der[0] !== 0x30 || der[1] !== der.length - 2 || end !== der.length) throw notDer();
+  const raw = new Uint8Array(rawEcdsaLength);
+  raw.set(r, rawEcdsaLength / 2 - r.length);
+  raw.set(s, rawEcdsaLength - s.length);
+  return raw;
+}
+
+/** An integer of at most 32 bytes without its leading zeros, and where the next value begins. */
+function derInteger(der: Uint8Array, at: number): [value: Uint8Array, next: number] {
+  const length = der[at + 1] ?? 0;
+  const value = der.subarray(at + 2, at + 2 + length);
+  const first = value.findIndex((byte) => byte !== 0);
+  const significant = first < 0 ? value.subarray(value.length) : value.subarray(first);
+  if (der[at] !== 2 || value.length !== length || significant.length > rawEcdsaLength / 2) throw notDer();
+  return [significant, at + 2 + length];
+}
+
+function notDer(): ArtifactError {
+  return new ArtifactError('signatureMalformed', 'it is not an ECDSA P-256 signature in DER', { member });
+}

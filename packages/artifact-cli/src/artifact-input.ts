@@ -1,0 +1,36 @@
+import { open } from 'node:fs/promises';
+import type { CommandLine } from './command-line.ts';
+import { CommandError } from './exit-status.ts';
+import { reasonOf } from './keys.ts';
+import { withProgress } from './progress.ts';
+import type { World } from './world.ts';
+
+const pieceBytes = 1024 * 1024;
+
+/** The one operand of commands that read an artifact. Throws `CommandError`. */
+export function artifactPath(line: CommandLine): string {
+  const [path, ...others] = line.operands;
+  if (path === undefined)
+    throw new CommandError('invalidParameters', 'Nothing specified, nothing read. Name the artifact file.');
+  if (others.length > 0)
+    throw new CommandError('invalidParameters', `too many arguments: ${others.join(' ')}`);
+  return path;
+}
+
+/** The bytes of an artifact file. Throws `CommandError` (cannotOpenInput). */
+export async function openArtifact(
+  path: string,
+  line: CommandLine,
+  world: World,
+): Promise<AsyncIterable<Uint8Array>> {
+  try {
+    const file = await open(path, 'r');
+    const { size } = await file.stat();
+    const content = file.createReadStream({ highWaterMark: pieceBytes }) as AsyncIterable<Uint8Array>;
+    return withProgress(content, size, world, line.has('no-progress'));
+  } catch (cause) {
+    throw new CommandError('cannotOpenInput', `cannot open the artifact ${path}: ${reasonOf(cause)}`, {
+      cause,
+    });
+  }
+}

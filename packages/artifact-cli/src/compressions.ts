@@ -1,0 +1,43 @@
+import {
+  nodeCompressors,
+  nodeDecompressors,
+  type CompressionName,
+  type Compressors,
+  type Decompressors,
+} from '@tandem/artifact';
+import { xzCompressor, xzDecompressor } from '@tandem/artifact/xz';
+import { CommandError } from './exit-status.ts';
+
+/** What `--compression` takes: the reference's names, and plain `zstd`. Levels are chosen by measurement (bench/artifact-write.ts). */
+const choices = {
+  none: { compression: 'none' },
+  gzip: { compression: 'gzip', level: 6 },
+  lzma: { compression: 'lzma', level: 6 },
+  zstd: { compression: 'zstd', level: 3 },
+  zstd_fastest: { compression: 'zstd', level: 1 },
+  zstd_fast: { compression: 'zstd', level: 3 },
+  zstd_better: { compression: 'zstd', level: 9 },
+  zstd_best: { compression: 'zstd', level: 19 },
+} as const satisfies Record<string, { compression: CompressionName; level?: number }>;
+
+export interface CompressionChoice {
+  readonly compression: CompressionName;
+  readonly level?: number;
+}
+
+/** Throws `CommandError` naming what there is. */
+export function compressionChoice(name: string): CompressionChoice {
+  if (Object.hasOwn(choices, name)) return choices[name as keyof typeof choices];
+  throw new CommandError(
+    'invalidParameters',
+    `unknown compression "${name}"; one of ${Object.keys(choices).join(', ')}`,
+  );
+}
+
+/** Known by the name of the program: scripts that call the reference get what the reference gives. */
+export function defaultCompression(programName: string): keyof typeof choices {
+  return programName === 'tandem-artifact' ? 'zstd' : 'gzip';
+}
+
+export const compressors: Compressors = { ...nodeCompressors, lzma: xzCompressor };
+export const decompressors: Decompressors = { ...nodeDecompressors, lzma: xzDecompressor };
