@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { link, mkdir, open, readdir, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { callbackify } from 'node:util';
 import {
   ObjectStorageError,
   type ObjectKey,
@@ -121,6 +122,7 @@ function openObject(file: FileHandle, stored: StoredObject): OpenObject {
 
 // Not file.createReadStream: a file that ends early must end the connection with an error, never the answer as if it were whole.
 function readSlice(file: FileHandle, first: number, last: number): Readable {
+  const close = callbackify(() => file.close());
   let position = first;
   const readChunk = async (): Promise<Buffer | null> => {
     if (position > last) return null;
@@ -140,10 +142,7 @@ function readSlice(file: FileHandle, first: number, last: number): Readable {
       );
     },
     destroy(error, done) {
-      file.close().then(
-        () => done(error),
-        (failure: Error) => done(error ?? failure),
-      );
+      close((failure) => done(error ?? failure));
     },
   });
 }

@@ -177,7 +177,7 @@ export function matches(column: string, { kind, text }: TextMatch) {
     case 'equals':
       return sql<boolean>`${value} = ${text}`;
     case 'prefix':
-      return sql<boolean>`substr(${value}, 1, ${[...text].length}) = ${text}`;
+      return sql<boolean>`substr(${value}, 1, length(${text})) = ${text}`;
     case 'contains':
       return sql<boolean>`lower(${value}) like lower(${`%${text.replaceAll(/[\\%_]/g, '\\$&')}%`}) escape '\\'`;
   }

@@ -1,0 +1,52 @@
+import {
+  getNextDeployment,
+  postNextDeployment,
+  postNextDeploymentV2,
+  putDeviceDeploymentLog,
+  putDeviceDeploymentStatus,
+} from '@tandem/api';
+import type { Actor } from '../actor.ts';
+import type { RegisterRoute } from '../http/register-route.ts';
+import { ServerError } from '../server-error.ts';
+import type { DeviceReports } from './device-reports.ts';
+import type { nextUpdate } from './next-update.ts';
+import { flatRequest, nestedRequest, type UpdateRequest } from './update-request.ts';
+
+export interface DeviceRouteNeeds {
+  readonly next: ReturnType<typeof nextUpdate>;
+  readonly reports: DeviceReports;
+  /** False: version 2 of asking for an update is answered with 404, as the open edition of the reference does. */
+  readonly answerNextV2: boolean;
+}
+
+/** What devices ask and report (server contract 4.8 to 4.10). */
+export function registerDeviceDeploymentRoutes(
+  register: RegisterRoute,
+  { next, reports, answerNextV2 }: DeviceRouteNeeds,
+): void {
+  const answer = async (actor: Actor, request: UpdateRequest) => {
+    const update = await next(actor, actor.subject.id, request);
+    if (update === 'conflict') throw new ServerError('conflict', 'Device provided conflicting request data');
+    return update === 'nothing' ? ({ status: 204 } as const) : ({ status: 200, body: update } as const);
+  };
+
+  register(getNextDeployment, ({ actor, query }) =>
+    answer(actor, { deviceType: query.device_type, artifactName: query.artifact_name, provides: null }),
+  );
+  register(postNextDeployment, ({ actor, body }) => answer(actor, flatRequest(body)));
+  register(postNextDeploymentV2, async ({ actor, body }) => {
+    // With a good token: a client then falls back to version 1, which it would do for no other status.
+    if (!answerNextV2) throw new ServerError('notFound', 'not found');
+    return answer(actor, nestedRequest(body.device_provides));
+  });
+
+  register(putDeviceDeploymentStatus, async ({ actor, params, body }) => {
+    await reports.status(actor, actor.subject.id, params.id, body.status, body.substate);
+    return { status: 204 };
+  });
+
+  register(putDeviceDeploymentLog, async ({ actor, params, body }) => {
+    await reports.log(actor, actor.subject.id, params.id, body.messages);
+    return { status: 204 };
+  });
+}

@@ -1,0 +1,94 @@
+import type { Decompressors } from '@tandem/artifact';
+import type { ArtifactLinks } from '../http/artifact-link.ts';
+import type { RegisterRoute } from '../http/register-route.ts';
+import type { Clock } from '../clock.ts';
+import type { Database } from '../database/open-database.ts';
+import type { Reader } from '../database/tables.ts';
+import type { Log } from '../log.ts';
+import { registerDownloadRoutes } from '../object-storage/download-routes.ts';
+import type { ObjectStorage } from '../object-storage/object-storage.ts';
+import { artifactImage, type StoredArtifact } from '../releases/artifact-image.ts';
+import { registerArtifactRoutes } from '../releases/artifact-routes.ts';
+import { artifactStore } from '../releases/artifact-store.ts';
+import { createArtifacts } from '../releases/artifacts.ts';
+import { registerReleaseRoutes } from '../releases/release-routes.ts';
+import { createReleases } from '../releases/releases.ts';
+import { registerDeploymentRoutes } from './deployment-routes.ts';
+import { deploymentStore } from './deployment-store.ts';
+import { createDeployments, type DeploymentNeeds } from './deployments.ts';
+import { deviceDeploymentStore } from './device-deployment-store.ts';
+import { createDeviceReports } from './device-reports.ts';
+import { registerDeviceDeploymentRoutes } from './device-routes.ts';
+import { nextUpdate, type DeployableArtifact } from './next-update.ts';
+
+/** What releases and deployments together need of the server. */
+export interface SoftwareUpdateNeeds extends Pick<
+  DeploymentNeeds,
+  'acceptedDevices' | 'devicesInGroup' | 'groupOfDevice' | 'deviceByAttribute'
+> {
+  readonly database: Database;
+  readonly storage: ObjectStorage;
+  readonly links: ArtifactLinks;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly decompressors: Decompressors;
+  readonly requireSignature: boolean;
+  readonly answerNextV2: boolean;
+}
+
+/**
+ * Releases, deployments and downloads, each given what it needs of the others. `removeUnreferenced` is to run before the server
+ * listens.
+ */
+export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
+  const artifacts = createArtifacts({ ...needs, activeDeploymentsOf, isUsedInDeployment, artifactAdded });
+  const releases = createReleases({ ...needs, activeDeploymentsOf });
+  const deployments = createDeployments({ ...needs, artifactsNamed, imagesOf });
+  const reports = createDeviceReports(needs);
+  const next = nextUpdate({ ...needs, artifactsById });
+  return {
+    artifacts,
+    releases,
+    deployments,
+    removeUnreferenced: artifacts.removeUnreferenced,
+    registerRoutes: (register: RegisterRoute): void => {
+      registerArtifactRoutes(register, artifacts);
+      registerReleaseRoutes(register, releases);
+      registerDeploymentRoutes(register, deployments, reports);
+      registerDeviceDeploymentRoutes(register, { next, reports, answerNextV2: needs.answerNextV2 });
+      registerDownloadRoutes(register, { ...needs, artifactName: artifacts.nameOf });
+    },
+  };
+}
+
+const activeDeploymentsOf = (reader: Reader, tenant: string, artifactIds: readonly string[]) =>
+  deploymentStore.forTenant(tenant).activeUsing(reader, artifactIds);
+
+const isUsedInDeployment = async (reader: Reader, tenant: string, artifactId: string): Promise<boolean> =>
+  (await deploymentStore.forTenant(tenant).activeUsing(reader, [artifactId])).length > 0 ||
+  deviceDeploymentStore.forTenant(tenant).isArtifactUsed(reader, artifactId);
+
+const artifactAdded = (
+  tx: Parameters<ReturnType<typeof deploymentStore.forTenant>['addArtifactToUnfinished']>[0],
+  tenant: string,
+  artifact: { id: string; name: string },
+) => deploymentStore.forTenant(tenant).addArtifactToUnfinished(tx, artifact);
+
+const artifactsNamed = async (reader: Reader, tenant: string, name: string) =>
+  (await artifactStore.forTenant(tenant).named(reader, [name])).map(deployable);
+
+const artifactsById = async (reader: Reader, tenant: string, ids: readonly string[]) =>
+  (await artifactStore.forTenant(tenant).getMany(reader, ids)).map(deployable);
+
+const imagesOf = async (reader: Reader, tenant: string, ids: readonly string[]) =>
+  new Map(
+    (await artifactStore.forTenant(tenant).getMany(reader, ids)).map((one) => [one.id, artifactImage(one)]),
+  );
+
+const deployable = ({ id, sizeBytes, facts }: StoredArtifact): DeployableArtifact => ({
+  id,
+  sizeBytes,
+  name: facts.name,
+  deviceTypes: facts.deviceTypes,
+  depends: facts.depends,
+});
