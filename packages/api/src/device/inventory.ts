@@ -1,11 +1,14 @@
 import { Type, type Static } from 'typebox';
 import { defineEndpoint, empty, jsonBody } from '../endpoint.ts';
 
+/** Elements of one array: each becomes a row that can be searched. */
+const maxElements = 1000;
+
 export const AttributeValue = Type.Union([
   Type.String(),
   Type.Number(),
-  Type.Array(Type.String()),
-  Type.Array(Type.Number()),
+  Type.Array(Type.String(), { maxItems: maxElements }),
+  Type.Array(Type.Number(), { maxItems: maxElements }),
 ]);
 export type AttributeValue = Static<typeof AttributeValue>;
 

@@ -15,7 +15,7 @@ const at = <const P extends string>(path: P) =>
 export const Attribute = Type.Object({
   name: Type.String(),
   scope: Type.String(),
-  value: Type.Union([AttributeValue, Type.Boolean()]),
+  value: AttributeValue,
   description: Type.Optional(Type.String()),
   timestamp: Type.Optional(Type.String()),
 });

@@ -1,12 +1,21 @@
 import type { Kysely } from 'kysely';
+import type { DeploymentTables } from '../deployments/deployment-tables.ts';
 import type { DeviceAuthTables } from '../device-auth/device-auth-tables.ts';
 import type { InventoryTables } from '../inventory/inventory-tables.ts';
+import type { ReleaseTables } from '../releases/release-tables.ts';
 import type { UserTables } from '../users/user-tables.ts';
 import type { ChangeLogTables } from './change-log.ts';
 
 /** Every table; each domain writes its own part beside its store. */
 export interface Tables
-  extends TenantTables, ChangeLogTables, DeviceAuthTables, InventoryTables, UserTables {}
+  extends
+    TenantTables,
+    ChangeLogTables,
+    DeviceAuthTables,
+    InventoryTables,
+    UserTables,
+    ReleaseTables,
+    DeploymentTables {}
 
 export interface TenantTables {
   tenants: { id: string; name: string; created: number };

@@ -28,6 +28,8 @@ export interface Call<E extends Endpoint> {
   readonly headers: FastifyRequest['headers'];
   /** Path and query as they were asked for: for Link and Location headers. */
   readonly url: string;
+  /** As it was asked: HEAD comes to the endpoint of GET. */
+  readonly method: string;
   /** The jti of the caller's token; undefined where the audience is `none`. */
   readonly tokenId: string | undefined;
   readonly requestId: string;
@@ -43,10 +45,13 @@ type BodyOf<E extends Endpoint> = E['body'] extends { readonly kind: 'json' }
       ? Readable
       : undefined;
 
-export type Handler<E extends Endpoint> = (call: Call<E>) => Promise<ReplyOf<E, Readable>>;
+export type Handler<E extends Endpoint> = (call: Call<E>) => Promise<ReplyOf<E, Readable | undefined>>;
 
 /** Serves an endpoint of the contract; all routes of the server come into being here. */
-export type RegisterRoute = <const E extends Endpoint>(endpoint: E, handler: Handler<E>) => void;
+export type RegisterRoute = <E extends Endpoint, const R extends ReplyOf<E, Readable | undefined>>(
+  endpoint: E,
+  handler: (call: Call<E>) => Promise<R>,
+) => void;
 
 /** A proven caller. */
 export interface Caller {
@@ -128,6 +133,7 @@ const describeCall = (read: object, request: FastifyRequest, reply: FastifyReply
   actor: request.caller?.actor,
   tokenId: request.caller?.tokenId,
   headers: request.headers,
+  method: request.method,
   url: request.url,
   requestId: request.id,
   get signal() {
@@ -159,7 +165,8 @@ function send(
     return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
   }
   if (!reply.hasHeader('content-type')) reply.header('content-type', declared.contentType);
-  return reply.send(body);
+  // HEAD is a GET without its body, which the handler need not even have opened.
+  return reply.send(reply.request.method === 'HEAD' ? undefined : body);
 }
 
 function answerChecks(endpoint: Endpoint): (answer: Answer) => void {

@@ -1,17 +1,14 @@
 export const inventory = {
   name: 'inventory',
-  // One row per value of an attribute: an array has one per element, an empty array one without a value.
+  // One row per value of an attribute: an array has one per element, an empty array one without a value. What the server itself
+  // knows (system/group, system/updated_ts, identity/status, …) is kept the same way, so that there is one way to search.
   sql: `
     CREATE TABLE inventory_devices (
-      tenant     TEXT NOT NULL REFERENCES tenants (id),
-      id         TEXT NOT NULL,
-      group_name TEXT,
-      tags_etag  TEXT,
-      created    INTEGER NOT NULL,
-      updated    INTEGER,
+      tenant    TEXT NOT NULL REFERENCES tenants (id),
+      id        TEXT NOT NULL,
+      tags_etag TEXT,
       PRIMARY KEY (tenant, id)
-    ) STRICT;
-    CREATE INDEX inventory_devices_by_group ON inventory_devices (tenant, group_name, id) WHERE group_name IS NOT NULL;
+    ) STRICT, WITHOUT ROWID;
 
     CREATE TABLE inventory_values (
       tenant       TEXT NOT NULL,

@@ -2,6 +2,8 @@ import { tenantsAndChangeLog } from './0001-tenants-and-change-log.ts';
 import { deviceAuthentication } from './0002-device-authentication.ts';
 import { inventory } from './0003-inventory.ts';
 import { users } from './0004-users.ts';
+import { releases } from './0005-releases.ts';
+import { deployments } from './0006-deployments.ts';
 
 export interface Migration {
   readonly name: string;
@@ -14,4 +16,6 @@ export const migrations: readonly Migration[] = [
   deviceAuthentication, // 2
   inventory, // 3
   users, // 4
+  releases, // 5
+  deployments, // 6
 ];

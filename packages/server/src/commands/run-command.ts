@@ -1,0 +1,142 @@
+import { mkdir } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
+import type { Clock } from '../clock.ts';
+import { readConfiguration } from '../configuration/read-configuration.ts';
+import { settings, settingsHelp, type Setting } from '../configuration/settings.ts';
+import { openSqliteDatabase } from '../database/open-database.ts';
+import type { Log } from '../log.ts';
+import { ServerError } from '../server-error.ts';
+import { createUserCommand } from './create-user.ts';
+import { databasePath } from './data-directory.ts';
+import { serve } from './serve.ts';
+
+/** What a command may use of the machine; main.ts alone has the real one. */
+export interface World {
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly print: (text: string) => void;
+  readonly printError: (text: string) => void;
+  /** One line of standard input, without its end. */
+  readonly readLine: () => Promise<string>;
+  /** Resolves when the process is asked to end. */
+  readonly stopRequested: () => Promise<void>;
+}
+
+interface Command {
+  readonly summary: string;
+  readonly options: ParseArgsOptionsConfig;
+  readonly help: () => string;
+  readonly run: (
+    values: Readonly<Record<string, string | boolean | undefined>>,
+    world: World,
+  ) => Promise<void>;
+}
+
+const dataDirectoryOption = { 'data-dir': { type: 'string' } } as const;
+
+const commands: Readonly<Record<string, Command>> = {
+  serve: {
+    summary: 'Run the server',
+    options: Object.fromEntries(
+      Object.values<Setting>(settings).map(({ option, type }) => [
+        option,
+        { type: type === 'flag' ? 'boolean' : 'string' } as const,
+      ]),
+    ),
+    help: settingsHelp,
+    run: async (values, world) => {
+      const stop = await serve(readConfiguration(values, world.environment), world);
+      await world.stopRequested();
+      world.log('info', 'stopping');
+      await stop();
+    },
+  },
+  'user create': {
+    summary: 'Make a user; the password is read from standard input',
+    options: { ...dataDirectoryOption, email: { type: 'string' }, 'password-stdin': { type: 'boolean' } },
+    help: () => '  --data-dir DIR --email ADDRESS --password-stdin',
+    run: async (values, { environment, clock, readLine, print }) => {
+      const directory = dataDirectory(values, environment);
+      const { email, 'password-stdin': fromStdin } = values;
+      if (typeof email !== 'string') throw usage('--email is missing: give the address of the user');
+      if (fromStdin !== true) {
+        throw usage(
+          '--password-stdin is missing: a password is read from standard input, never from the command line',
+        );
+      }
+      const id = await createUserCommand(directory, { email, password: await readLine() }, clock);
+      print(`user ${id} created`);
+    },
+  },
+  migrate: {
+    summary: 'Bring the database up to date; serve does it by itself',
+    options: dataDirectoryOption,
+    help: () => '  --data-dir DIR',
+    run: async (values, { environment, clock, print }) => {
+      const directory = dataDirectory(values, environment);
+      await mkdir(directory, { recursive: true, mode: 0o700 });
+      const database = await openSqliteDatabase(databasePath(directory), clock);
+      await database.close();
+      print('the database is up to date');
+    },
+  },
+};
+
+/** Runs the command the arguments name; returns the exit code: 0 done, 1 failed, 2 not understood. */
+export async function runCommand(args: readonly string[], world: World): Promise<number> {
+  const name = Object.keys(commands).find(
+    (words) => args.slice(0, words.split(' ').length).join(' ') === words,
+  );
+  const command = name === undefined ? undefined : commands[name];
+  if (name === undefined || command === undefined) {
+    const isHelp = args.length === 0 || args[0] === '--help' || args[0] === 'help';
+    (isHelp ? world.print : world.printError)(overview(isHelp ? undefined : args.join(' ')));
+    return isHelp ? 0 : 2;
+  }
+  try {
+    const { values } = parseArgs({
+      args: args.slice(name.split(' ').length),
+      options: { ...command.options, help: { type: 'boolean' } },
+    });
+    if (values['help'] === true) {
+      world.print(`tandem-server ${name}: ${command.summary}\n${command.help()}`);
+      return 0;
+    }
+    await command.run(values as Record<string, string | boolean | undefined>, world);
+    return 0;
+  } catch (error) {
+    world.printError(`tandem-server ${name}: ${describe(error)}`);
+    return isUsage(error) ? 2 : 1;
+  }
+}
+
+const overview = (unknown: string | undefined): string =>
+  [
+    ...(unknown === undefined ? [] : [`tandem-server: there is no command "${unknown}"`]),
+    'Usage: tandem-server COMMAND [OPTIONS]',
+    ...Object.entries(commands).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`),
+    'tandem-server COMMAND --help says more.',
+  ].join('\n');
+
+function dataDirectory(
+  values: Readonly<Record<string, string | boolean | undefined>>,
+  environment: World['environment'],
+): string {
+  const given = values['data-dir'] ?? environment[settings.dataDirectory.environment];
+  if (typeof given !== 'string' || given === '')
+    throw usage('--data-dir is missing: name the directory of the server');
+  return resolve(given);
+}
+
+const usage = (message: string) => new ServerError('badRequest', message);
+
+const isUsage = (error: unknown): boolean =>
+  (error instanceof ServerError && error.code === 'badRequest') ||
+  (error instanceof Error && 'code' in error && String(error.code).startsWith('ERR_PARSE_ARGS'));
+
+const describe = (error: unknown): string => {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? `${error.message} (${error.cause.message})` : error.message;
+};

@@ -1,0 +1,97 @@
+import { mkdir, readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import { splitAddress } from '../configuration/read-configuration.ts';
+import type { Configuration } from '../configuration/settings.ts';
+import { lockDataDirectory } from '../database/data-directory-lock.ts';
+import { openSqliteDatabase } from '../database/open-database.ts';
+import type { Log } from '../log.ts';
+import { createServer } from '../server.ts';
+import { ServerError } from '../server-error.ts';
+import { selfMadeCertificate, type Certificate, type SelfMadeCertificate } from '../tls/certificate.ts';
+import { loadSigningKeys } from '../tokens/signing-keys.ts';
+import { databasePath } from './data-directory.ts';
+
+export interface ServeWorld {
+  readonly clock: Clock;
+  readonly log: Log;
+  /** What the person at the console should read; never the request log. */
+  readonly print: (text: string) => void;
+}
+
+/** Starts the server out of its data directory; resolves with what stops it. */
+export async function serve(
+  configuration: Configuration,
+  { clock, log, print }: ServeWorld,
+): Promise<() => Promise<void>> {
+  const { dataDirectory, listen, http } = configuration;
+  const address = splitAddress(listen);
+  if (dataDirectory === undefined || address === undefined)
+    throw new ServerError('internal', 'unchecked configuration');
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  const unlock = lockDataDirectory(join(dataDirectory, 'serve.lock'));
+  try {
+    const tls = http ? undefined : await certificate(configuration, dataDirectory, address.host, clock);
+    const keysDirectory = join(dataDirectory, 'keys');
+    const server = createServer({
+      database: await openSqliteDatabase(databasePath(dataDirectory), clock),
+      keys: {
+        deviceTokens: await loadSigningKeys(keysDirectory, 'device-tokens'),
+        userTokens: await loadSigningKeys(keysDirectory, 'user-tokens'),
+      },
+      clock,
+      log,
+      configuration: { ...configuration, tls },
+    });
+    const url = await server.listen(address);
+    print(`Tandem is ready at ${configuration.publicUrl ?? url}`);
+    if (tls !== undefined && isSelfMade(tls)) {
+      print(
+        `Certificate authority: ${tls.authorityPath}\nSHA-256 fingerprint:   ${tls.authorityFingerprint}`,
+      );
+    }
+    const door = await server.openFirstAdministrator();
+    if (door !== undefined) print(invitation(door));
+    return async () => {
+      await server.close();
+      unlock();
+    };
+  } catch (error) {
+    unlock();
+    throw error;
+  }
+}
+
+async function certificate(
+  { tlsCertificate, tlsKey, publicUrl }: Configuration,
+  dataDirectory: string,
+  host: string,
+  clock: Clock,
+): Promise<Certificate | SelfMadeCertificate> {
+  if (tlsCertificate !== undefined && tlsKey !== undefined) {
+    return { cert: await readFile(tlsCertificate, 'utf8'), key: await readFile(tlsKey, 'utf8') };
+  }
+  return selfMadeCertificate(join(dataDirectory, 'tls'), namesOf(publicUrl, host), clock);
+}
+
+/** The names people and devices may call the server by. */
+function namesOf(publicUrl: string | undefined, host: string): string[] {
+  const publicHost =
+    publicUrl === undefined ? hostname() : new URL(publicUrl).hostname.replace(/^\[|\]$/g, '');
+  const isWildcard = isIP(host) !== 0 && /^[0:.]+$/.test(host);
+  return [...new Set([publicHost, 'localhost', '127.0.0.1', '::1', ...(isWildcard ? [] : [host])])].filter(
+    (name) => name !== '',
+  );
+}
+
+const isSelfMade = (certificate: Certificate): certificate is SelfMadeCertificate =>
+  'authorityPath' in certificate;
+
+const invitation = ({ token, until }: { token: string; until: string }): string =>
+  [
+    `There is no user yet. One-time token for the first administrator, good until ${until}:`,
+    `  ${token}`,
+    'Redeem it with POST /api/tandem/v1/first-administrator {"token","email","password"}, or use `tandem-server user create`.',
+  ].join('\n');

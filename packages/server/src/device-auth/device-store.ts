@@ -1,0 +1,226 @@
+import type { Page } from '@tandem/api';
+import type { Selectable } from 'kysely';
+import type { Tenant } from '../actor.ts';
+import type { Reader, Transaction } from '../database/tables.ts';
+import type { DeviceAuthTables } from './device-auth-tables.ts';
+import type { AuthSetStatus, DeviceStatus } from './device-status.ts';
+
+export type DeviceRow = Selectable<DeviceAuthTables['devices']>;
+export type AuthSetRow = Selectable<DeviceAuthTables['auth_sets']>;
+
+export interface DeviceFilter {
+  readonly statuses: readonly string[];
+  readonly ids: readonly string[];
+}
+
+/** The SQL of devices, auth sets, device tokens and limits, always of one tenant. */
+export const deviceStore = {
+  forTenant: (tenant: Tenant) => ({
+    device: (db: Reader, id: string): Promise<DeviceRow | undefined> =>
+      db
+        .selectFrom('devices')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .executeTakeFirst(),
+
+    deviceByIdentity: (db: Reader, hash: string): Promise<DeviceRow | undefined> =>
+      db
+        .selectFrom('devices')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('id_data_hash', '=', hash)
+        .executeTakeFirst(),
+
+    /** A page and one more row, by status and id. */
+    devices: (db: Reader, filter: DeviceFilter, { offset, perPage }: Page): Promise<DeviceRow[]> =>
+      filtered(db, tenant, filter)
+        .selectAll()
+        .orderBy('status')
+        .orderBy('id')
+        .limit(perPage + 1)
+        .offset(offset)
+        .execute(),
+
+    countDevices: async (db: Reader, filter: DeviceFilter): Promise<number> => {
+      const row = await filtered(db, tenant, filter)
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow();
+      return row.count;
+    },
+
+    /** Ids of the accepted devices, sorted. */
+    acceptedDevices: async (db: Reader): Promise<string[]> => {
+      const rows = await db
+        .selectFrom('devices')
+        .select('id')
+        .where('tenant', '=', tenant)
+        .where('status', '=', 'accepted')
+        .where('decommissioning', '=', 0)
+        .orderBy('id')
+        .execute();
+      return rows.map(({ id }) => id);
+    },
+
+    insertDevice: async (tx: Transaction, row: Omit<DeviceRow, 'tenant'>): Promise<void> => {
+      await tx
+        .insertInto('devices')
+        .values({ ...row, tenant })
+        .execute();
+    },
+
+    setDeviceStatus: async (
+      tx: Transaction,
+      id: string,
+      status: DeviceStatus,
+      updated: number,
+    ): Promise<void> => {
+      await tx
+        .updateTable('devices')
+        .set({ status, updated })
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .execute();
+    },
+
+    setCheckInTime: async (tx: Transaction, id: string, time: number): Promise<void> => {
+      await tx
+        .updateTable('devices')
+        .set({ check_in_time: time })
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .execute();
+    },
+
+    /** Auth sets and tokens go with it. */
+    deleteDevice: async (tx: Transaction, id: string): Promise<void> => {
+      await tx.deleteFrom('devices').where('tenant', '=', tenant).where('id', '=', id).execute();
+    },
+
+    authSet: (db: Reader, id: string): Promise<AuthSetRow | undefined> =>
+      db
+        .selectFrom('auth_sets')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .executeTakeFirst(),
+
+    authSetByKey: (db: Reader, hash: string, pubkey: string): Promise<AuthSetRow | undefined> =>
+      db
+        .selectFrom('auth_sets')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('id_data_hash', '=', hash)
+        .where('pubkey', '=', pubkey)
+        .executeTakeFirst(),
+
+    authSets: (db: Reader, deviceIds: readonly string[]): Promise<AuthSetRow[]> =>
+      db
+        .selectFrom('auth_sets')
+        .selectAll()
+        .where('tenant', '=', tenant)
+        .where('device_id', 'in', deviceIds)
+        .orderBy('created')
+        .orderBy('id')
+        .execute(),
+
+    insertAuthSet: async (tx: Transaction, row: Omit<AuthSetRow, 'tenant'>): Promise<void> => {
+      await tx
+        .insertInto('auth_sets')
+        .values({ ...row, tenant })
+        .execute();
+    },
+
+    setAuthSetStatus: async (tx: Transaction, id: string, status: AuthSetStatus): Promise<void> => {
+      await tx
+        .updateTable('auth_sets')
+        .set({ status })
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .execute();
+    },
+
+    deleteAuthSet: async (tx: Transaction, id: string): Promise<void> => {
+      await tx.deleteFrom('auth_sets').where('tenant', '=', tenant).where('id', '=', id).execute();
+    },
+
+    putToken: async (
+      tx: Transaction,
+      token: { id: string; device_id: string; expires: number },
+    ): Promise<void> => {
+      await tx
+        .insertInto('device_tokens')
+        .values({ ...token, tenant })
+        .onConflict((conflict) => conflict.columns(['tenant', 'id']).doUpdateSet({ expires: token.expires }))
+        .execute();
+    },
+
+    /** Whether there was such a token. */
+    deleteToken: async (tx: Transaction, id: string): Promise<boolean> => {
+      const { numDeletedRows } = await tx
+        .deleteFrom('device_tokens')
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .executeTakeFirst();
+      return numDeletedRows > 0n;
+    },
+
+    deleteTokensOf: async (tx: Transaction, deviceId: string): Promise<void> => {
+      await tx
+        .deleteFrom('device_tokens')
+        .where('tenant', '=', tenant)
+        .where('device_id', '=', deviceId)
+        .execute();
+    },
+
+    /** Whether the token exists, its auth set is accepted, and its device is there and stays. */
+    tokenCounts: async (db: Reader, id: string, deviceId: string): Promise<boolean> => {
+      const row = await db
+        .selectFrom('device_tokens')
+        .innerJoin('auth_sets', (join) =>
+          join
+            .onRef('auth_sets.tenant', '=', 'device_tokens.tenant')
+            .onRef('auth_sets.id', '=', 'device_tokens.id'),
+        )
+        .innerJoin('devices', (join) =>
+          join
+            .onRef('devices.tenant', '=', 'auth_sets.tenant')
+            .onRef('devices.id', '=', 'auth_sets.device_id'),
+        )
+        .select('devices.id')
+        .where('device_tokens.tenant', '=', tenant)
+        .where('device_tokens.id', '=', id)
+        .where('device_tokens.device_id', '=', deviceId)
+        .where('auth_sets.status', '=', 'accepted')
+        .where('devices.decommissioning', '=', 0)
+        .executeTakeFirst();
+      return row !== undefined;
+    },
+
+    /** Undefined where no limit was set. */
+    limit: async (db: Reader, name: string): Promise<number | undefined> => {
+      const row = await db
+        .selectFrom('device_limits')
+        .select('value')
+        .where('tenant', '=', tenant)
+        .where('name', '=', name)
+        .executeTakeFirst();
+      return row?.value;
+    },
+
+    setLimit: async (tx: Transaction, name: string, value: number): Promise<void> => {
+      await tx
+        .insertInto('device_limits')
+        .values({ tenant, name, value })
+        .onConflict((conflict) => conflict.columns(['tenant', 'name']).doUpdateSet({ value }))
+        .execute();
+    },
+  }),
+};
+
+function filtered(db: Reader, tenant: Tenant, { statuses, ids }: DeviceFilter) {
+  const all = db.selectFrom('devices').where('tenant', '=', tenant);
+  // What is not a status matches nothing; the column's type knows only those that are.
+  const byStatus = statuses.length === 0 ? all : all.where('status', 'in', statuses as DeviceStatus[]);
+  return ids.length === 0 ? byStatus : byStatus.where('id', 'in', ids);
+}

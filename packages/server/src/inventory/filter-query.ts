@@ -1,0 +1,147 @@
+import { attributeScopes, filterOperators, type AttributeScope, type FilterOperator } from '@tandem/api';
+import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import type { Tenant } from '../actor.ts';
+import { ServerError } from '../server-error.ts';
+import type { Condition } from './inventory-store.ts';
+
+/** A term of a filter, checked. */
+export type Term = { readonly scope: AttributeScope; readonly attribute: string } & Comparison;
+
+type Comparison =
+  | {
+      readonly operator: '$eq' | '$ne' | '$gt' | '$gte' | '$lt' | '$lte' | '$ltne';
+      readonly value: string | number;
+    }
+  | { readonly operator: '$in' | '$nin'; readonly value: readonly (string | number)[] }
+  | { readonly operator: '$exists'; readonly value: boolean }
+  | { readonly operator: '$regex'; readonly value: RegExp };
+
+const sqlOperators = {
+  $eq: sql`=`,
+  $gt: sql`>`,
+  $gte: sql`>=`,
+  $lt: sql`<`,
+  $lte: sql`<=`,
+} as const;
+
+/** Throws `badRequest` in the reference's words (server contract 3.4). */
+export function readTerm(given: { scope: string; attribute: string; type: string; value: unknown }): Term {
+  const { attribute } = given;
+  const scope = readScope(given.scope);
+  const operator = filterOperators.find((known) => known === given.type);
+  if (operator === undefined) {
+    throw new ServerError('badRequest', `type: must be one of ${filterOperators.join(', ')}.`);
+  }
+  return { scope, attribute, ...readComparison(operator, given.value) };
+}
+
+export function readScope(given: string): AttributeScope {
+  const scope = attributeScopes.find((known) => known === given);
+  if (scope !== undefined) return scope;
+  throw new ServerError('badRequest', 'scope: must be one of system, identity, inventory, monitor, tags.');
+}
+
+function readComparison(operator: FilterOperator, value: unknown): Comparison {
+  switch (operator) {
+    case '$exists':
+      if (typeof value === 'boolean') return { operator, value };
+      break;
+    case '$in':
+    case '$nin':
+      if (Array.isArray(value) && value.length <= 10_000 && value.every(isValue)) return { operator, value };
+      break;
+    case '$regex':
+      if (typeof value === 'string') return { operator, value: readPattern(value) };
+      break;
+    case '$eq':
+    case '$ne':
+    case '$gt':
+    case '$gte':
+    case '$lt':
+    case '$lte':
+    case '$ltne':
+      if (isValue(value)) return { operator, value };
+  }
+  throw new ServerError('badRequest', `value: does not go with ${operator}.`);
+}
+
+const isValue = (value: unknown): value is string | number =>
+  typeof value === 'string' || typeof value === 'number';
+
+function readPattern(pattern: string): RegExp {
+  try {
+    return new RegExp(pattern);
+  } catch (cause) {
+    throw new ServerError('badRequest', 'value: is not a regular expression.', { cause });
+  }
+}
+
+/** Resolves a pattern into the texts that match it. */
+export type MatchingTexts = (
+  scope: AttributeScope,
+  attribute: string,
+  pattern: RegExp,
+) => Promise<readonly string[]>;
+
+/**
+ * A term as a condition on a device. Semantics are those of the reference's database: an array matches when any element does,
+ * numbers are compared with numbers and texts with texts, and `$ne`, `$nin` hold where the attribute is missing.
+ */
+export async function condition(
+  tenant: Tenant,
+  term: Term,
+  matchingTexts: MatchingTexts,
+): Promise<Condition> {
+  const some = (compare: RawBuilder<SqlBool>) => exists(tenant, term, compare);
+  switch (term.operator) {
+    case '$eq':
+    case '$gt':
+    case '$gte':
+    case '$lt':
+    case '$lte':
+      return some(sql<SqlBool>`${column(term)} ${sqlOperators[term.operator]} ${term.value}`);
+    case '$ne':
+      return not(some(sql<SqlBool>`${column(term)} = ${term.value}`));
+    case '$ltne':
+      return either(some(sql<SqlBool>`${column(term)} < ${term.value}`), not(some(sql<SqlBool>`1 = 1`)));
+    case '$in':
+      return some(isIn(term, term.value));
+    case '$nin':
+      return not(some(isIn(term, term.value)));
+    case '$exists':
+      return term.value ? some(sql<SqlBool>`1 = 1`) : not(some(sql<SqlBool>`1 = 1`));
+    case '$regex':
+      return some(isIn(term, await matchingTexts(term.scope, term.attribute, term.value)));
+  }
+}
+
+export const either = (a: Condition, b: Condition): Condition => sql<SqlBool>`(${a} OR ${b})`;
+export const not = (a: Condition): Condition => sql<SqlBool>`NOT (${a})`;
+
+/** Whether the device's id is one of these. */
+export const isOneOf = (ids: readonly string[]): Condition =>
+  sql<SqlBool>`inventory_devices.id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`;
+
+const isId = ({ scope, attribute }: Pick<Term, 'scope' | 'attribute'>) =>
+  scope === 'identity' && attribute === 'id';
+
+const column = (term: Term): RawBuilder<unknown> => {
+  if (isId(term)) return sql.ref('inventory_devices.id');
+  return typeof term.value === 'number' ? sql.ref('v.number_value') : sql.ref('v.text_value');
+};
+
+// Not correlated: the index on scope, name and value gives the devices at once, however many others there are.
+function exists(tenant: Tenant, term: Term, compare: RawBuilder<SqlBool>): Condition {
+  if (isId(term)) return compare;
+  return sql<SqlBool>`inventory_devices.id IN (
+    SELECT v.device_id FROM inventory_values AS v
+    WHERE v.tenant = ${tenant} AND v.scope = ${term.scope} AND v.name = ${term.attribute} AND ${compare}
+  )`;
+}
+
+// One parameter however long the list is: the statement stays the same and compiled.
+function isIn(term: Term, values: readonly (string | number)[]): RawBuilder<SqlBool> {
+  const list = sql`(SELECT value FROM json_each(${JSON.stringify(values)}))`;
+  if (isId(term)) return sql<SqlBool>`inventory_devices.id IN ${list}`;
+  return sql<SqlBool>`coalesce(v.number_value, v.text_value) IN ${list}`;
+}

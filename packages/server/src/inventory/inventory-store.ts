@@ -1,0 +1,245 @@
+import type { AttributeScope, Page } from '@tandem/api';
+import { sql, type Expression, type SqlBool } from 'kysely';
+import type { Tenant } from '../actor.ts';
+import type { Reader, Transaction } from '../database/tables.ts';
+import { attributesOf, rowsOf, type StoredAttribute, type ValueRow } from './attribute-rows.ts';
+
+export interface InventoryEntry {
+  readonly id: string;
+  readonly attributes: readonly StoredAttribute[];
+}
+
+export interface InventorySort {
+  readonly scope: AttributeScope;
+  readonly attribute: string;
+  readonly order: 'asc' | 'desc';
+}
+
+/** A condition on a device, as rows of `inventory_devices`; made by filter-query.ts. */
+export type Condition = Expression<SqlBool>;
+
+/** The SQL of devices and their attributes, always of one tenant. */
+export const inventoryStore = {
+  forTenant: (tenant: Tenant) => {
+    const valuesOf = (db: Reader) => db.selectFrom('inventory_values').where('tenant', '=', tenant);
+
+    const insertValues = async (
+      tx: Transaction,
+      deviceId: string,
+      attribute: StoredAttribute,
+    ): Promise<void> => {
+      for (const row of rowsOf(attribute)) {
+        await tx
+          .insertInto('inventory_values')
+          .values({ tenant, device_id: deviceId, ...row })
+          .execute();
+      }
+    };
+
+    const deleteAttribute = async (
+      tx: Transaction,
+      deviceId: string,
+      scope: AttributeScope,
+      name: string,
+    ) => {
+      await tx
+        .deleteFrom('inventory_values')
+        .where('tenant', '=', tenant)
+        .where('device_id', '=', deviceId)
+        .where('scope', '=', scope)
+        .where('name', '=', name)
+        .execute();
+    };
+
+    return {
+      /** The device's row without attributes; undefined when the inventory does not know it. */
+      device: (db: Reader, id: string): Promise<{ id: string; tags_etag: string | null } | undefined> =>
+        db
+          .selectFrom('inventory_devices')
+          .select(['id', 'tags_etag'])
+          .where('tenant', '=', tenant)
+          .where('id', '=', id)
+          .executeTakeFirst(),
+
+      /** False when it was there. */
+      addDevice: async (tx: Transaction, id: string): Promise<boolean> => {
+        const { numInsertedOrUpdatedRows } = await tx
+          .insertInto('inventory_devices')
+          .values({ tenant, id, tags_etag: null })
+          .onConflict((conflict) => conflict.doNothing())
+          .executeTakeFirst();
+        return (numInsertedOrUpdatedRows ?? 0n) > 0n;
+      },
+
+      /** With all of its attributes. */
+      deleteDevice: async (tx: Transaction, id: string): Promise<void> => {
+        await tx.deleteFrom('inventory_devices').where('tenant', '=', tenant).where('id', '=', id).execute();
+      },
+
+      setTagsEtag: async (tx: Transaction, id: string, etag: string): Promise<void> => {
+        await tx
+          .updateTable('inventory_devices')
+          .set({ tags_etag: etag })
+          .where('tenant', '=', tenant)
+          .where('id', '=', id)
+          .execute();
+      },
+
+      /** All attributes of the devices, by device. */
+      attributes: async (db: Reader, ids: readonly string[]): Promise<Map<string, StoredAttribute[]>> => {
+        if (ids.length === 0) return new Map();
+        const rows = await valuesOf(db)
+          .selectAll()
+          .where('device_id', 'in', ids)
+          .orderBy('device_id')
+          .orderBy('scope')
+          .orderBy('name')
+          .orderBy('position')
+          .execute();
+        const byDevice = Map.groupBy(rows, ({ device_id }) => device_id);
+        return new Map([...byDevice].map(([id, values]) => [id, attributesOf(values)]));
+      },
+
+      scope: async (db: Reader, deviceId: string, scope: AttributeScope): Promise<StoredAttribute[]> =>
+        attributesOf(
+          await valuesOf(db)
+            .selectAll()
+            .where('device_id', '=', deviceId)
+            .where('scope', '=', scope)
+            .orderBy('name')
+            .orderBy('position')
+            .execute(),
+        ),
+
+      /** The first value of one attribute. */
+      value: (
+        db: Reader,
+        deviceId: string,
+        scope: AttributeScope,
+        name: string,
+      ): Promise<ValueRow | undefined> =>
+        valuesOf(db)
+          .selectAll()
+          .where('device_id', '=', deviceId)
+          .where('scope', '=', scope)
+          .where('name', '=', name)
+          .where('position', '=', 0)
+          .executeTakeFirst(),
+
+      deleteAttribute,
+
+      putAttribute: async (tx: Transaction, deviceId: string, attribute: StoredAttribute): Promise<void> => {
+        await deleteAttribute(tx, deviceId, attribute.scope, attribute.name);
+        await insertValues(tx, deviceId, attribute);
+      },
+
+      /** Names of the static groups, sorted; of devices with that status only, when one is given. */
+      groups: async (db: Reader, conditions: readonly Condition[]): Promise<string[]> => {
+        const rows = await valuesOf(db)
+          .select('text_value')
+          .distinct()
+          .where('scope', '=', 'system')
+          .where('name', '=', 'group')
+          .where('text_value', 'is not', null)
+          .where('device_id', 'in', matching(db, tenant, conditions).select('id'))
+          .orderBy('text_value')
+          .execute();
+        return rows.flatMap(({ text_value }) => (text_value === null ? [] : [text_value]));
+      },
+
+      /** Ids of the devices for which all conditions hold, sorted by the keys and then by id. */
+      find: async (
+        db: Reader,
+        conditions: readonly Condition[],
+        sort: readonly InventorySort[],
+        page: Pick<Page, 'offset' | 'perPage'>,
+      ): Promise<string[]> => {
+        let query = matching(db, tenant, conditions).select('id').limit(page.perPage).offset(page.offset);
+        for (const key of sort) query = query.orderBy(sortKey(tenant, key), key.order);
+        const rows = await query.orderBy('id').execute();
+        return rows.map(({ id }) => id);
+      },
+
+      count: async (db: Reader, conditions: readonly Condition[]): Promise<number> => {
+        const row = await matching(db, tenant, conditions)
+          .select(({ fn }) => fn.countAll<number>().as('count'))
+          .executeTakeFirstOrThrow();
+        return row.count;
+      },
+
+      /** All ids for which the conditions hold, sorted. */
+      ids: async (db: Reader, conditions: readonly Condition[]): Promise<string[]> => {
+        const rows = await matching(db, tenant, conditions).select('id').orderBy('id').execute();
+        return rows.map(({ id }) => id);
+      },
+
+      /** Different texts of an attribute, at most `limit`. */
+      texts: async (db: Reader, scope: AttributeScope, name: string, limit: number): Promise<string[]> => {
+        const rows = await valuesOf(db)
+          .select('text_value')
+          .distinct()
+          .where('scope', '=', scope)
+          .where('name', '=', name)
+          .where('text_value', 'is not', null)
+          .limit(limit)
+          .execute();
+        return rows.flatMap(({ text_value }) => (text_value === null ? [] : [text_value]));
+      },
+
+      /** How many of the first `sample` devices have which attribute, the most frequent first. */
+      attributeCounts: (db: Reader, sample: number, limit: number) =>
+        valuesOf(db)
+          .select(['name', 'scope', ({ fn }) => fn.countAll<number>().as('count')])
+          .where('position', '=', 0)
+          .where('device_id', 'in', matching(db, tenant, []).select('id').orderBy('id').limit(sample))
+          .groupBy(['scope', 'name'])
+          .orderBy('count', 'desc')
+          .orderBy('scope')
+          .orderBy('name')
+          .limit(limit)
+          .execute(),
+
+      statusCounts: (db: Reader) =>
+        db
+          .selectFrom('inventory_values as status')
+          .leftJoin('inventory_values as tier', (join) =>
+            join
+              .onRef('tier.tenant', '=', 'status.tenant')
+              .onRef('tier.device_id', '=', 'status.device_id')
+              .on('tier.scope', '=', 'system')
+              .on('tier.name', '=', 'tier')
+              .on('tier.position', '=', 0),
+          )
+          .select([
+            'status.text_value as status',
+            'tier.text_value as tier',
+            ({ fn }) => fn.countAll<number>().as('count'),
+          ])
+          .where('status.tenant', '=', tenant)
+          .where('status.scope', '=', 'identity')
+          .where('status.name', '=', 'status')
+          .where('status.text_value', 'is not', null)
+          .groupBy(['status.text_value', 'tier.text_value'])
+          .execute(),
+    };
+  },
+};
+
+function matching(db: Reader, tenant: Tenant, conditions: readonly Condition[]) {
+  let query = db.selectFrom('inventory_devices').where('inventory_devices.tenant', '=', tenant);
+  for (const condition of conditions) query = query.where(condition);
+  return query;
+}
+
+/**
+ * What a device is sorted by: nothing before numbers before texts, which is SQLite's own order of types and that of the
+ * reference's database; of an array the smallest or the greatest element.
+ */
+function sortKey(tenant: Tenant, { scope, attribute, order }: InventorySort) {
+  if (scope === 'identity' && attribute === 'id') return sql.ref('inventory_devices.id');
+  const extreme = order === 'asc' ? sql`min` : sql`max`;
+  return sql`(
+    SELECT ${extreme}(coalesce(v.number_value, v.text_value)) FROM inventory_values AS v
+    WHERE v.tenant = ${tenant} AND v.device_id = inventory_devices.id AND v.scope = ${scope} AND v.name = ${attribute}
+  )`;
+}

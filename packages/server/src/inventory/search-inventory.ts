@@ -1,0 +1,149 @@
+import type { AttributeScope, Page, SearchBody } from '@tandem/api';
+import { sql, type SqlBool } from 'kysely';
+import type { Actor, Tenant } from '../actor.ts';
+import type { Reader } from '../database/tables.ts';
+import { ServerError } from '../server-error.ts';
+import {
+  condition,
+  either,
+  isOneOf,
+  readScope,
+  readTerm,
+  type MatchingTexts,
+  type Term,
+} from './filter-query.ts';
+import {
+  inventoryStore,
+  type Condition,
+  type InventoryEntry,
+  type InventorySort,
+} from './inventory-store.ts';
+import { matchingTexts } from './matching-texts.ts';
+
+/** Different texts of one attribute that a pattern is tried on. */
+const maxTexts = 100_000;
+const maxWords = 8;
+
+export interface Found {
+  readonly devices: readonly InventoryEntry[];
+  readonly total: number;
+}
+
+/** Conditions that hold for what the actor may see, besides those of the filter. */
+export async function conditionsOf(
+  db: Reader,
+  { tenant, scope }: Actor,
+  terms: readonly Term[],
+): Promise<Condition[]> {
+  const texts: MatchingTexts = async (of, attribute, pattern) => {
+    const store = inventoryStore.forTenant(tenant);
+    const isId = of === 'identity' && attribute === 'id';
+    return matchingTexts(
+      pattern,
+      isId ? await store.ids(db, []) : await store.texts(db, of, attribute, maxTexts),
+    );
+  };
+  const conditions: Condition[] = [];
+  for (const term of terms) conditions.push(await condition(tenant, term, texts));
+  if (scope.groups !== 'all') {
+    conditions.push(
+      await condition(
+        tenant,
+        { scope: 'system', attribute: 'group', operator: '$in', value: scope.groups },
+        texts,
+      ),
+    );
+  }
+  return conditions;
+}
+
+/** A page of the devices for which all conditions hold, with their attributes. */
+export async function findDevices(
+  db: Reader,
+  tenant: Tenant,
+  conditions: readonly Condition[],
+  sort: readonly InventorySort[],
+  page: Page,
+): Promise<Found> {
+  const store = inventoryStore.forTenant(tenant);
+  const total = await store.count(db, conditions);
+  const ids = await store.find(db, conditions, sort, page);
+  const attributes = await store.attributes(db, ids);
+  return { total, devices: ids.map((id) => ({ id, attributes: attributes.get(id) ?? [] })) };
+}
+
+/** Server contract 3.4, `filters/search`. Throws `badRequest`. */
+export async function search(db: Reader, actor: Actor, body: SearchBody, page: Page): Promise<Found> {
+  const conditions = await conditionsOf(db, actor, (body.filters ?? []).map(readTerm));
+  if (body.device_ids !== undefined && body.device_ids.length > 0) conditions.push(isOneOf(body.device_ids));
+  const words = wordsOf(body.text ?? '');
+  if (words.length > 0) conditions.push(hasSomeWord(actor.tenant, words));
+  const sort = (body.sort ?? []).map(({ scope, attribute, order }) => ({
+    scope: readScope(scope),
+    attribute,
+    order: order ?? 'asc',
+  }));
+  const found = await findDevices(db, actor.tenant, conditions, sort, page);
+  return body.attributes === undefined || body.attributes.length === 0
+    ? found
+    : { ...found, devices: found.devices.map((device) => project(device, body.attributes ?? [])) };
+}
+
+/** Only the attributes asked for, and system/updated_ts (server contract 3.4). */
+function project(
+  { id, attributes }: InventoryEntry,
+  wanted: readonly { scope: string; attribute: string }[],
+): InventoryEntry {
+  const names = new Set(wanted.map(({ scope, attribute }) => `${readScope(scope)}/${attribute}`));
+  names.add('system/updated_ts');
+  return { id, attributes: attributes.filter(({ scope, name }) => names.has(`${scope}/${name}`)) };
+}
+
+const wordsOf = (text: string): string[] =>
+  text
+    .split(/[^\p{L}\p{N}]+/u)
+    .filter((word) => word !== '')
+    .slice(0, maxWords);
+
+/** Free text: some word is found in the id, the group, or a text of identity, inventory or tags. */
+function hasSomeWord(tenant: Tenant, words: readonly string[]): Condition {
+  const inText = words.map((word) => sql<SqlBool>`v.text_value LIKE ${`%${word}%`}`);
+  const inId = words.map((word) => sql<SqlBool>`inventory_devices.id LIKE ${`%${word}%`}`);
+  return either(
+    sql<SqlBool>`(${sql.join(inId, sql` OR `)})`,
+    sql<SqlBool>`inventory_devices.id IN (
+      SELECT v.device_id FROM inventory_values AS v
+      WHERE v.tenant = ${tenant} AND (v.scope IN ('identity', 'inventory', 'tags') OR (v.scope = 'system' AND v.name = 'group'))
+        AND (${sql.join(inText, sql` OR `)})
+    )`,
+  );
+}
+
+/** `[scope/]attribute=[eq:]value` of the v1 list: a value that looks like a number also matches the number. */
+export async function looseEquality(tenant: Tenant, key: string, value: string): Promise<Condition> {
+  const { scope, attribute } = readAttributeKey(key);
+  const text = value.startsWith('eq:') ? value.slice(3) : value;
+  const unused: MatchingTexts = () => Promise.resolve([]);
+  const asText = await condition(tenant, { scope, attribute, operator: '$eq', value: text }, unused);
+  const number = Number(text);
+  if (text.trim() === '' || !Number.isFinite(number)) return asText;
+  return either(
+    asText,
+    await condition(tenant, { scope, attribute, operator: '$eq', value: number }, unused),
+  );
+}
+
+/** `[scope/]attribute[:asc|desc]`; without a direction it is descending (server contract 3.3 and 14). */
+export function readSort(given: string): InventorySort {
+  const [key = '', order = 'desc', ...rest] = given.split(':');
+  if (key === '' || (order !== 'asc' && order !== 'desc') || rest.length > 0) {
+    throw new ServerError('badRequest', 'invalid sort order');
+  }
+  return { ...readAttributeKey(key), order };
+}
+
+function readAttributeKey(key: string): { scope: AttributeScope; attribute: string } {
+  const slash = key.indexOf('/');
+  if (slash === -1) return { scope: 'inventory', attribute: key };
+  return { scope: readScope(key.slice(0, slash)), attribute: key.slice(slash + 1) };
+}

@@ -1,0 +1,24 @@
+import { createInterface } from 'node:readline/promises';
+import { lineLog } from './log.ts';
+import { runCommand } from './commands/run-command.ts';
+
+const maxLineLength = 4096;
+
+/** The one place where the real process, clock and console are taken up. */
+const stopRequested = () =>
+  new Promise<void>((resolve) => {
+    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+  });
+
+process.exitCode = await runCommand(process.argv.slice(2), {
+  environment: process.env,
+  clock: Date.now,
+  log: lineLog((line) => process.stdout.write(line), Date.now),
+  print: (text) => process.stdout.write(`${text}\n`),
+  printError: (text) => process.stderr.write(`${text}\n`),
+  readLine: async () => {
+    for await (const line of createInterface({ input: process.stdin })) return line.slice(0, maxLineLength);
+    return '';
+  },
+  stopRequested,
+});

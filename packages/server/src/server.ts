@@ -1,0 +1,146 @@
+import { allEndpoints, getHealth } from '@tandem/api';
+import type { FastifyInstance } from 'fastify';
+import { defaultTenant, unbounded, type Actor } from './actor.ts';
+import { repeat } from './background/repeat.ts';
+import type { Clock } from './clock.ts';
+import type { Database } from './database/open-database.ts';
+import { checkInTimes } from './device-auth/check-in-times.ts';
+import { registerDeviceAuthRoutes } from './device-auth/device-auth-routes.ts';
+import { createDeviceAuth } from './device-auth/device-auth.ts';
+import { tokenRefused } from './http/bearer-token.ts';
+import { createHttp } from './http/create-http.ts';
+import { answerOtherMethods } from './http/other-methods.ts';
+import { routeRegistrar, type Authenticate } from './http/register-route.ts';
+import { registerInventoryRoutes } from './inventory/inventory-routes.ts';
+import { createInventory } from './inventory/inventory.ts';
+import type { Log } from './log.ts';
+import { ServerError } from './server-error.ts';
+import { signToken, tokenVerifier } from './tokens/json-web-token.ts';
+import type { SigningKeys } from './tokens/signing-keys.ts';
+import { firstAdministrator } from './users/first-administrator.ts';
+import { loginRate } from './users/login-rate.ts';
+import { createSettings } from './users/settings.ts';
+import { registerUserRoutes } from './users/user-routes.ts';
+import { createUserTokens } from './users/user-tokens.ts';
+import { createUsers } from './users/users.ts';
+
+export interface ServerParts {
+  readonly database: Database;
+  readonly keys: { readonly deviceTokens: SigningKeys; readonly userTokens: SigningKeys };
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly configuration: {
+    readonly tls: { readonly key: string; readonly cert: string } | undefined;
+    readonly tokenCacheSize: number;
+    readonly shutdownSeconds: number;
+    /** For tests: fail when an answer differs from its contract. */
+    readonly checkAnswers?: boolean;
+  };
+}
+
+export interface TandemServer {
+  /** For tests: requests without a socket. */
+  readonly http: FastifyInstance;
+  readonly users: ReturnType<typeof createUsers>;
+  readonly deviceAuth: ReturnType<typeof createDeviceAuth>;
+  /** Opens the door for the first administrator, when there is no user yet: what to print on the console. */
+  readonly openFirstAdministrator: () => Promise<{ token: string; until: string } | undefined>;
+  /** Resolves with the URL once connections are taken. */
+  readonly listen: (address: { host: string; port: number }) => Promise<string>;
+  /** Takes no more, lets what is under way end (bounded), stores what is in memory, closes the database. Runs once. */
+  readonly close: () => Promise<void>;
+}
+
+const maxBodyBytes = 1_048_576;
+const checkInFlushMs = 30_000;
+
+/** The whole server on one page: stores and domains, what they need of each other, routes, background. */
+export function createServer({ database, keys, clock, log, configuration }: ServerParts): TandemServer {
+  // Domains, and what each is told by the others.
+  const inventory = createInventory(database, clock);
+  const deviceAuth = createDeviceAuth(database, clock, {
+    onNewDevice: (tx, actor, id, { attributes }) => inventory.setIdentity(tx, actor, id, attributes),
+    onStatus: inventory.setStatus,
+    onDecommission: [inventory.forget],
+    signToken: (claims) => signToken(claims, keys.deviceTokens),
+  });
+  const users = createUsers(database, clock);
+  const tokens = createUserTokens(database, clock, (claims) => signToken(claims, keys.userTokens));
+  const settings = createSettings(database, clock);
+  const door = firstAdministrator(users, clock);
+  const checkIns = checkInTimes(database, inventory.noteCheckIn);
+
+  // Who may call what.
+  const verifyDevice = tokenVerifier(keys.deviceTokens, configuration.tokenCacheSize);
+  const verifyUser = tokenVerifier(keys.userTokens, configuration.tokenCacheSize);
+  const device: Authenticate = async (token) => {
+    const now = clock();
+    const claims = verifyDevice(token, now / 1000);
+    const tenant = claims?.['mender.tenant'];
+    if (claims?.['mender.device'] !== true || tenant === undefined) throw tokenRefused();
+    if (!(await deviceAuth.tokenCounts(tenant, claims.jti, claims.sub))) throw tokenRefused();
+    checkIns.note(tenant, claims.sub, now);
+    return {
+      tokenId: claims.jti,
+      actor: { tenant, subject: { kind: 'device', id: claims.sub }, scope: unbounded },
+    };
+  };
+  const user: Authenticate = async (token) => {
+    const claims = verifyUser(token, clock() / 1000);
+    const actor = claims?.['mender.user'] === true ? await tokens.actorOf(claims) : undefined;
+    if (claims === undefined || actor === undefined) throw tokenRefused();
+    return { tokenId: claims.jti, actor };
+  };
+  // Nobody outside of this process is internal.
+  const internal: Authenticate = () => Promise.reject(tokenRefused());
+  // Every user may do everything until there are roles.
+  const isAllowed = ({ subject }: Actor) => subject.kind === 'user';
+
+  // Routes.
+  const http = createHttp({ tls: configuration.tls, maxBodyBytes, log, clock });
+  const register = routeRegistrar(http, {
+    authenticate: { device, user, internal },
+    isAllowed,
+    checkAnswers: configuration.checkAnswers ?? false,
+  });
+  let closing: Promise<void> | undefined;
+  register(getHealth, async () => {
+    if (closing !== undefined) throw new ServerError('unavailable', 'the server is being stopped');
+    return { status: 200, body: { status: 'ready' } };
+  });
+  registerDeviceAuthRoutes(register, { deviceAuth, checkIns, tenantOfDevice: () => defaultTenant });
+  registerInventoryRoutes(register, inventory);
+  registerUserRoutes(register, {
+    users,
+    tokens,
+    settings,
+    firstAdministrator: door,
+    rate: loginRate(clock),
+    isAllowed,
+  });
+  answerOtherMethods(http, allEndpoints);
+
+  // Background.
+  const stopBackground = [repeat('storing check-in times', checkInFlushMs, checkIns.flush, log)];
+
+  const close = async () => {
+    const impatience = setTimeout(
+      () => http.server.closeAllConnections(),
+      configuration.shutdownSeconds * 1000,
+    );
+    await http.close();
+    clearTimeout(impatience);
+    for (const stop of stopBackground) await stop();
+    await checkIns.flush();
+    await database.close();
+  };
+
+  return {
+    http,
+    users,
+    deviceAuth,
+    openFirstAdministrator: door.open,
+    listen: ({ host, port }) => http.listen({ host, port }),
+    close: () => (closing ??= close()),
+  };
+}
