@@ -19,8 +19,8 @@ export const nodeCompressors: Compressors = {
 export interface SegmentOptions {
   readonly compress: SegmentCompressor;
   readonly level: number | undefined;
-  /** How many segments are compressed at once. The bytes do not depend on it. Default: the processors there are, at most 4. */
-  readonly parallel?: number | undefined;
+  /** How many segments are compressed at once. The bytes do not depend on it. */
+  readonly parallel: number;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -32,8 +32,6 @@ export async function* compressSegments(
   content: AsyncIterable<Uint8Array>,
   options: SegmentOptions,
 ): AsyncIterable<Uint8Array> {
-  // libuv has four threads unless told otherwise; more segments than that would only cost memory.
-  const parallel = options.parallel ?? Math.min(availableParallelism(), 4);
   const underWay: Promise<Uint8Array>[] = [];
   try {
     for await (const segment of segmentsOf(content)) {
@@ -42,7 +40,7 @@ export async function* compressSegments(
       // It may fail before its turn to be awaited comes; that is not unhandled.
       compressing.catch(() => undefined);
       underWay.push(compressing);
-      const first = underWay.length > parallel ? underWay.shift() : undefined;
+      const first = underWay.length >= options.parallel ? underWay.shift() : undefined;
       if (first !== undefined) yield await first;
     }
     for (let first = underWay.shift(); first !== undefined; first = underWay.shift()) yield await first;
@@ -50,6 +48,16 @@ export async function* compressSegments(
     // What is still being compressed after a fault ends unseen.
     await Promise.allSettled(underWay);
   }
+}
+
+/**
+ * One segment more than there are processors, so that none waits while the next is being read; libuv has four threads, more
+ * would only cost memory. liblzma needs 94 MiB for each.
+ */
+export function defaultParallel(compression: CompressionName): number {
+  return compression === 'lzma'
+    ? Math.min(availableParallelism(), 3)
+    : Math.min(availableParallelism() + 1, 4);
 }
 
 /** Throws `ArtifactError` (noDecompressor) when this machine has no means. */

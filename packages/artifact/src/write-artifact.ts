@@ -5,7 +5,13 @@ import { dirname, join } from 'node:path';
 import type { ArtifactDescription } from './artifact-description.ts';
 import type { CompressionName } from './artifact.ts';
 import { sha256 } from './checksum.ts';
-import { compressorFor, compressSegments, nodeCompressors, type Compressors } from './compress-segments.ts';
+import {
+  compressorFor,
+  compressSegments,
+  defaultParallel,
+  nodeCompressors,
+  type Compressors,
+} from './compress-segments.ts';
 import { extensionOf } from './compression.ts';
 import { pieceBytes } from './limits.ts';
 import { encodeManifest } from './manifest.ts';
@@ -165,7 +171,7 @@ function compressed(
   options: WriteOptions,
 ): AsyncIterable<Uint8Array> {
   if (compression === 'none') return content;
-  const { level, parallel, signal, compressors = nodeCompressors } = options;
+  const { level, parallel = defaultParallel(compression), signal, compressors = nodeCompressors } = options;
   return compressSegments(content, {
     compress: compressorFor(compression, compressors),
     level,
