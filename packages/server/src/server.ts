@@ -1,19 +1,25 @@
 import { allEndpoints, getHealth } from '@tandem/api';
+import { nodeDecompressors } from '@tandem/artifact';
+import { xzDecompressor } from '@tandem/artifact/xz';
 import type { FastifyInstance } from 'fastify';
 import { defaultTenant, unbounded, type Actor } from './actor.ts';
 import { repeat } from './background/repeat.ts';
 import type { Clock } from './clock.ts';
 import type { Database } from './database/open-database.ts';
+import { endPartsOfDecommissioned } from './deployments/device-reports.ts';
+import { createSoftwareUpdates } from './deployments/software-updates.ts';
 import { checkInTimes } from './device-auth/check-in-times.ts';
 import { registerDeviceAuthRoutes } from './device-auth/device-auth-routes.ts';
-import { createDeviceAuth } from './device-auth/device-auth.ts';
+import { acceptedDevices, createDeviceAuth } from './device-auth/device-auth.ts';
+import { artifactLinks } from './http/artifact-link.ts';
 import { tokenRefused } from './http/bearer-token.ts';
 import { createHttp } from './http/create-http.ts';
 import { answerOtherMethods } from './http/other-methods.ts';
 import { routeRegistrar, type Authenticate } from './http/register-route.ts';
 import { registerInventoryRoutes } from './inventory/inventory-routes.ts';
-import { createInventory } from './inventory/inventory.ts';
+import { createInventory, deviceByAttribute, devicesInGroup, groupOfDevice } from './inventory/inventory.ts';
 import type { Log } from './log.ts';
+import type { ObjectStorage } from './object-storage/object-storage.ts';
 import { ServerError } from './server-error.ts';
 import { signToken, tokenVerifier } from './tokens/json-web-token.ts';
 import type { SigningKeys } from './tokens/signing-keys.ts';
@@ -26,11 +32,20 @@ import { createUsers } from './users/users.ts';
 
 export interface ServerParts {
   readonly database: Database;
-  readonly keys: { readonly deviceTokens: SigningKeys; readonly userTokens: SigningKeys };
+  readonly objectStorage: ObjectStorage;
+  readonly keys: {
+    readonly deviceTokens: SigningKeys;
+    readonly userTokens: SigningKeys;
+    readonly downloadLinks: Uint8Array;
+  };
   readonly clock: Clock;
   readonly log: Log;
   readonly configuration: {
     readonly tls: { readonly key: string; readonly cert: string } | undefined;
+    /** What download links begin with; undefined for the address the server listens on. */
+    readonly publicUrl: string | undefined;
+    readonly requireSignature: boolean;
+    readonly nextV1Only: boolean;
     readonly tokenCacheSize: number;
     readonly shutdownSeconds: number;
     /** For tests: fail when an answer differs from its contract. */
@@ -55,19 +70,42 @@ const maxBodyBytes = 1_048_576;
 const checkInFlushMs = 30_000;
 
 /** The whole server on one page: stores and domains, what they need of each other, routes, background. */
-export function createServer({ database, keys, clock, log, configuration }: ServerParts): TandemServer {
+export function createServer({
+  database,
+  objectStorage,
+  keys,
+  clock,
+  log,
+  configuration,
+}: ServerParts): TandemServer {
   // Domains, and what each is told by the others.
   const inventory = createInventory(database, clock);
   const deviceAuth = createDeviceAuth(database, clock, {
     onNewDevice: (tx, actor, id, { attributes }) => inventory.setIdentity(tx, actor, id, attributes),
     onStatus: inventory.setStatus,
-    onDecommission: [inventory.forget],
+    onDecommission: [inventory.forget, (tx, actor, id) => endPartsOfDecommissioned(tx, actor, id, clock())],
     signToken: (claims) => signToken(claims, keys.deviceTokens),
   });
   const users = createUsers(database, clock);
   const tokens = createUserTokens(database, clock, (claims) => signToken(claims, keys.userTokens));
   const settings = createSettings(database, clock);
   const door = firstAdministrator(users, clock);
+  let publicUrl = configuration.publicUrl;
+  const links = artifactLinks(() => publicUrl ?? notListening(), keys.downloadLinks, clock);
+  const updates = createSoftwareUpdates({
+    database,
+    storage: objectStorage,
+    links,
+    clock,
+    log,
+    decompressors: { ...nodeDecompressors, lzma: xzDecompressor },
+    requireSignature: configuration.requireSignature,
+    answerNextV2: !configuration.nextV1Only,
+    acceptedDevices,
+    devicesInGroup,
+    groupOfDevice,
+    deviceByAttribute,
+  });
   const checkIns = checkInTimes(database, inventory.noteCheckIn);
 
   // Who may call what.
@@ -118,6 +156,7 @@ export function createServer({ database, keys, clock, log, configuration }: Serv
     rate: loginRate(clock),
     isAllowed,
   });
+  updates.registerRoutes(register);
   answerOtherMethods(http, allEndpoints);
 
   // Background.
@@ -140,7 +179,16 @@ export function createServer({ database, keys, clock, log, configuration }: Serv
     users,
     deviceAuth,
     openFirstAdministrator: door.open,
-    listen: ({ host, port }) => http.listen({ host, port }),
+    listen: async ({ host, port }) => {
+      await updates.removeUnreferenced();
+      const url = await http.listen({ host, port });
+      publicUrl ??= url;
+      return url;
+    },
     close: () => (closing ??= close()),
   };
+}
+
+function notListening(): never {
+  throw new ServerError('internal', 'links are made only once the server listens');
 }

@@ -8,6 +8,8 @@ import type { Configuration } from '../configuration/settings.ts';
 import { lockDataDirectory } from '../database/data-directory-lock.ts';
 import { openSqliteDatabase } from '../database/open-database.ts';
 import type { Log } from '../log.ts';
+import { openFileSystemStorage } from '../object-storage/file-system-storage.ts';
+import { readOrMakeLinkKey } from '../object-storage/link-key.ts';
 import { createServer } from '../server.ts';
 import { ServerError } from '../server-error.ts';
 import { selfMadeCertificate, type Certificate, type SelfMadeCertificate } from '../tls/certificate.ts';
@@ -40,10 +42,12 @@ export async function serve(
       keys: {
         deviceTokens: await loadSigningKeys(keysDirectory, 'device-tokens'),
         userTokens: await loadSigningKeys(keysDirectory, 'user-tokens'),
+        downloadLinks: await readOrMakeLinkKey(join(keysDirectory, 'download-links.key')),
       },
+      objectStorage: await openFileSystemStorage(join(dataDirectory, 'artifacts')),
       clock,
       log,
-      configuration: { ...configuration, tls },
+      configuration: { ...configuration, tls, publicUrl: publicUrl(configuration, address) },
     });
     const url = await server.listen(address);
     print(`Tandem is ready at ${configuration.publicUrl ?? url}`);
@@ -76,14 +80,24 @@ async function certificate(
   return selfMadeCertificate(join(dataDirectory, 'tls'), namesOf(publicUrl, host), clock);
 }
 
+/** A wildcard address is none that a device could be told; the machine's own name is. */
+function publicUrl(
+  { publicUrl: given, http }: Configuration,
+  { host, port }: { host: string; port: number },
+): string | undefined {
+  if (given !== undefined || !isWildcard(host) || port === 0) return given;
+  return `${http ? 'http' : 'https'}://${hostname()}:${port}`;
+}
+
+const isWildcard = (host: string): boolean => isIP(host) !== 0 && /^[0:.]+$/.test(host);
+
 /** The names people and devices may call the server by. */
 function namesOf(publicUrl: string | undefined, host: string): string[] {
   const publicHost =
     publicUrl === undefined ? hostname() : new URL(publicUrl).hostname.replace(/^\[|\]$/g, '');
-  const isWildcard = isIP(host) !== 0 && /^[0:.]+$/.test(host);
-  return [...new Set([publicHost, 'localhost', '127.0.0.1', '::1', ...(isWildcard ? [] : [host])])].filter(
-    (name) => name !== '',
-  );
+  return [
+    ...new Set([publicHost, 'localhost', '127.0.0.1', '::1', ...(isWildcard(host) ? [] : [host])]),
+  ].filter((name) => name !== '');
 }
 
 const isSelfMade = (certificate: Certificate): certificate is SelfMadeCertificate =>

@@ -10,7 +10,8 @@ export const settings = {
   tlsCertificate:   { option: 'tls-cert',   type: 'path',     environment: 'TANDEM_TLS_CERT',         default: undefined,        help: 'Certificate chain, PEM. Without one a certificate is made, with its own authority.' },
   tlsKey:           { option: 'tls-key',    type: 'path',     environment: 'TANDEM_TLS_KEY',          default: undefined,        help: 'Private key of the certificate, PEM.' },
   http:             { option: 'http',       type: 'flag',     environment: 'TANDEM_HTTP',             default: false,            help: 'Serve plain HTTP: for tests, or behind a proxy that ends TLS.' },
-  maxArtifactBytes: { option: 'max-artifact-bytes', type: 'count', environment: 'TANDEM_MAX_ARTIFACT_BYTES', default: 10_737_418_240, help: 'Largest artifact that may be uploaded, in bytes.' },
+  requireSignature: { option: 'require-signature',  type: 'flag',  environment: 'TANDEM_REQUIRE_SIGNATURE',  default: false,          help: 'Refuse artifacts without a signature at the upload.' },
+  nextV1Only:       { option: 'next-v1-only',       type: 'flag',  environment: 'TANDEM_NEXT_V1_ONLY',       default: false,          help: 'Answer the v2 request for updates with 404, as the open edition of Mender does.' },
   tokenCacheSize:   { option: 'token-cache-size',   type: 'count', environment: 'TANDEM_TOKEN_CACHE_SIZE',   default: 100_000,        help: 'Verified tokens kept in memory; give at least the number of devices.' },
   shutdownSeconds:  { option: 'shutdown-seconds',   type: 'count', environment: 'TANDEM_SHUTDOWN_SECONDS',   default: 10,             help: 'How long requests under way may take to end when the server is stopped.' },
 } as const satisfies Record<string, Setting>;

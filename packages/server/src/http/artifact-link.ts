@@ -26,8 +26,15 @@ export interface ArtifactLinks {
 /** Path of the links, with the tenant as the object store of the reference has it. */
 export const artifactLinkPath = '/storage/{tenant}/{artifact}';
 
-/** `key` outlives restarts: a device may hold a link for a day. */
-export function artifactLinks(publicUrl: string, key: Uint8Array, clock: Clock): ArtifactLinks {
+/**
+ * `key` outlives restarts: a device may hold a link for a day. The URL is a function where it is known only once the server listens.
+ */
+export function artifactLinks(
+  publicUrl: string | (() => string),
+  key: Uint8Array,
+  clock: Clock,
+): ArtifactLinks {
+  const base = typeof publicUrl === 'string' ? () => publicUrl : publicUrl;
   const mac = ({ tenant, artifactId, deviceId }: ArtifactLinkClaims, expire: string): Buffer =>
     createHmac('sha256', key)
       .update(JSON.stringify(['GET', tenant, artifactId, deviceId ?? '', expire]))
@@ -45,7 +52,7 @@ export function artifactLinks(publicUrl: string, key: Uint8Array, clock: Clock):
         signature: mac(claims, expire).toString('base64url'),
       });
       return {
-        uri: `${publicUrl.replace(/\/+$/, '')}${path}?${query.toString()}`,
+        uri: `${base().replace(/\/+$/, '')}${path}?${query.toString()}`,
         expire: new Date(Number(expire) * 1000).toISOString(),
         method: 'GET',
       };

@@ -8,7 +8,7 @@ import type { Database } from '../database/open-database.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
 import type { StoredAttribute } from './attribute-rows.ts';
-import type { Term } from './filter-query.ts';
+import { readScope, type Term } from './filter-query.ts';
 import { inventoryStore, type InventoryEntry, type InventorySort } from './inventory-store.ts';
 import { conditionsOf, findDevices, looseEquality, search, type Found } from './search-inventory.ts';
 
@@ -275,6 +275,20 @@ export async function devicesInGroup(db: Reader, actor: Actor, group: string): P
 
 export const groupOfDevice = (db: Reader, { tenant }: Actor, deviceId: string): Promise<string | null> =>
   groupOf(db, tenant, deviceId);
+
+/** The first device, by id, with this attribute. */
+export async function deviceByAttribute(
+  db: Reader,
+  actor: Actor,
+  { scope, name, value }: { readonly scope: string; readonly name: string; readonly value: string },
+): Promise<string | undefined> {
+  const term: Term = { scope: readScope(scope), attribute: name, operator: '$eq', value };
+  const conditions = await conditionsOf(db, actor, [term]);
+  const [id] = await inventoryStore
+    .forTenant(actor.tenant)
+    .find(db, conditions, [], { offset: 0, perPage: 1 });
+  return id;
+}
 
 /** What the device last reported, by name. */
 export async function deviceInventory(
