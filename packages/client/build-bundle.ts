@@ -1,0 +1,27 @@
+import { chmod, mkdir } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { build } from 'esbuild';
+
+/**
+ * The whole client in one file, for devices: it needs Node 20 and nothing else. It ends in `.mjs` so that it runs wherever it
+ * is put, without a package.json beside it; links to it named `mender-update`, `mender-auth` or `mender` speak those command
+ * lines.
+ */
+export async function buildBundle(outfile: string): Promise<void> {
+  await mkdir(dirname(outfile), { recursive: true });
+  await build({
+    entryPoints: [join(import.meta.dirname, 'src', 'cli', 'bundle-entry.ts')],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    external: ['node:*'],
+    banner: { js: '#!/usr/bin/env node' },
+    legalComments: 'none',
+    logLevel: 'warning',
+  });
+  await chmod(outfile, 0o755);
+}
+
+if (import.meta.main) await buildBundle(join(import.meta.dirname, 'dist', 'tandem-update.mjs'));

@@ -1,0 +1,151 @@
+import {
+  nodeDecompressors,
+  parseVerificationKey,
+  programDecompressor,
+  type Decompressors,
+} from '@tandem/artifact';
+import type { Configuration } from '../configuration/configuration-keys.ts';
+import { readDeviceType } from '../configuration/device-type.ts';
+import type { InstallationPaths } from '../configuration/installation-paths.ts';
+import type { DeploymentNeeds } from '../deployment/deployment-needs.ts';
+import { loadOrMakeDeviceKey, type DeviceKeyPlace } from '../identity/device-key.ts';
+import { readIdentityData } from '../identity/identity-data.ts';
+import { bootEnvironmentOf } from '../rootfs/bootloader-environment.ts';
+import { rootfsImage } from '../rootfs/rootfs-image.ts';
+import { connectToServer } from '../server-connection/connect-to-server.ts';
+import { sendHttp, type SendHttp } from '../server-connection/http-exchange.ts';
+import { loadTrust } from '../server-connection/tls-trust.ts';
+import { DeviceError } from '../system/device-error.ts';
+import type { System } from '../system/system.ts';
+
+/** What every part of the client is made of, once the command line has been read. */
+export interface ClientGround {
+  readonly system: System;
+  readonly paths: InstallationPaths;
+  readonly configuration: Configuration;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly version: string;
+  readonly passphrase?: string | undefined;
+}
+
+/** What the deployment engine needs of this device. */
+export async function deploymentNeeds(ground: ClientGround): Promise<DeploymentNeeds> {
+  const { system, paths, configuration } = ground;
+  const { files } = system;
+  const deviceTypeFile = configuration.DeviceTypeFile || `${paths.datastore}/device_type`;
+  const seconds = 1000;
+  const bootEnvironment = bootEnvironmentOf(system, {
+    kind: configuration.BootEnvironment,
+    fwEnvConfig: paths.fwEnvConfig,
+    searchPath: ground.environment['PATH'] ?? '',
+  });
+  return {
+    system,
+    paths: {
+      datastore: paths.datastore,
+      rootfsScripts: paths.rootfsScripts,
+      modules: paths.updateModules,
+      deploymentLogs: configuration.UpdateLogPath || paths.datastore,
+    },
+    deviceType: () => readDeviceType(files, deviceTypeFile),
+    verificationKeys: await verificationKeys(ground),
+    decompressors,
+    builtInInstallers: {
+      'rootfs-image': (workTree) =>
+        rootfsImage({
+          system,
+          rootfsPartA: configuration.RootfsPartA,
+          rootfsPartB: configuration.RootfsPartB,
+          kernelCommandLine: paths.kernelCommandLine,
+          bootEnvironment,
+          workDirectory: workTree.path,
+        }),
+    },
+    limits: {
+      stateScriptTimeoutMs: configuration.StateScriptTimeoutSeconds * seconds,
+      stateScriptRetryIntervalMs: configuration.StateScriptRetryIntervalSeconds * seconds,
+      stateScriptRetryTimeoutMs: configuration.StateScriptRetryTimeoutSeconds * seconds,
+      moduleTimeoutMs: configuration.ModuleTimeoutSeconds * seconds,
+    },
+  };
+}
+
+/** The configured servers, the head of the list first. */
+export function serversOf(configuration: Configuration): readonly string[] {
+  return configuration.ServerURL === '' ? configuration.Servers : [configuration.ServerURL];
+}
+
+export async function httpOf({ system, configuration, version }: ClientGround): Promise<SendHttp> {
+  const trust = await loadTrust(
+    system.files,
+    {
+      serverCertificate: configuration.ServerCertificate,
+      skipVerify: configuration.SkipVerify,
+      clientCertificate: configuration['HttpsClient.Certificate'],
+      clientKey: configuration['HttpsClient.Key'],
+    },
+    system.log,
+  );
+  return sendHttp(trust, `Mender/${version}`);
+}
+
+/** How broken downloads are taken up again. */
+export function downloadPatience({ configuration }: ClientGround) {
+  return {
+    attempts: configuration.RetryDownloadCount,
+    longestWaitMs: configuration.RetryPollIntervalSeconds * 1000,
+  };
+}
+
+export async function serverConnectionOf(ground: ClientGround): Promise<ReturnType<typeof connectToServer>> {
+  const { system, paths, configuration } = ground;
+  return connectToServer({
+    send: await httpOf(ground),
+    clock: system.clock,
+    log: system.log,
+    servers: serversOf(configuration),
+    download: downloadPatience(ground),
+    credentials: async (signal) => ({
+      key: await loadOrMakeDeviceKey(system.files, deviceKeyPlace(ground)),
+      identityData: await readIdentityData(system.processes, paths.identityScript, signal),
+      tenantToken: configuration.TenantToken,
+      tier: configuration.DeviceTier,
+    }),
+  });
+}
+
+export function deviceKeyPlace({ paths, configuration, passphrase }: ClientGround): DeviceKeyPlace {
+  const elsewhere = configuration['Security.AuthPrivateKey'];
+  return { path: elsewhere || paths.deviceKey, madeElsewhere: elsewhere !== '', passphrase };
+}
+
+/** zstd by Node where it has it, and by the program where not; xz always by the program. */
+const decompressors: Decompressors = {
+  lzma: programDecompressor('xz'),
+  zstd: programDecompressor('zstd'),
+  ...nodeDecompressors,
+};
+
+async function verificationKeys({
+  system,
+  configuration,
+}: ClientGround): Promise<DeploymentNeeds['verificationKeys']> {
+  const { ArtifactVerifyKey, ArtifactVerifyKeys } = configuration;
+  const paths = ArtifactVerifyKey === '' ? ArtifactVerifyKeys : [ArtifactVerifyKey];
+  return await Promise.all(
+    paths.map(async (path) => {
+      try {
+        const pem = await system.files.read(path, 64 * 1024);
+        if (pem === undefined) throw new Error('there is no such file');
+        return parseVerificationKey(Buffer.from(pem).toString());
+      } catch (error) {
+        const reason = error instanceof Error ? error.message : String(error);
+        throw new DeviceError(
+          'badConfiguration',
+          `Cannot use the verification key ${path}: ${reason}.`,
+          error,
+        );
+      }
+    }),
+  );
+}

@@ -1,0 +1,183 @@
+import { createDaemon } from '../daemon/create-daemon.ts';
+import { loadOrMakeDeviceKey, makeDeviceKey } from '../identity/device-key.ts';
+import { collectInventory } from '../inventory/collect-inventory.ts';
+import { showArtifact, showProvides } from '../standalone/show-artifact.ts';
+import { runStandalone, type StandaloneCommand } from '../standalone/run-standalone.ts';
+import {
+  deploymentNeeds,
+  deviceKeyPlace,
+  downloadPatience,
+  httpOf,
+  serverConnectionOf,
+  serversOf,
+  type ClientGround,
+} from './client-parts.ts';
+import type { CommandName, OptionName } from './command-line.ts';
+import { openUrl } from './open-url.ts';
+import { CommandLineError, type ParsedArguments } from './parse-arguments.ts';
+import { signalDaemon } from './signal-daemon.ts';
+
+/** What a command has besides the client itself. */
+export interface CommandSurroundings {
+  /** To stdout, one line. */
+  readonly print: (line: string) => void;
+  /** To stderr, as it is. */
+  readonly printProgress: (text: string) => void;
+  readonly onSignal: (signal: NodeJS.Signals, listener: () => void) => void;
+  readonly kill: (pid: number, signal: NodeJS.Signals) => void;
+  readonly signal: AbortSignal;
+}
+
+type Command = (
+  ground: ClientGround,
+  parsed: ParsedArguments,
+  surroundings: CommandSurroundings,
+) => Promise<number>;
+
+/** What each command does; the number is its exit code (client contract 2.4). */
+export const commands = {
+  install: (ground, parsed, surroundings) => {
+    const [artifact, ...more] = parsed.arguments;
+    if (artifact === undefined) throw new CommandLineError('Need a path to an artifact');
+    if (more[0] !== undefined) throw new CommandLineError(`Too many arguments: ${more[0]}`);
+    return standalone(
+      { name: 'install', artifact, ...stops(parsed), ...rebootCode(parsed) },
+      ground,
+      surroundings,
+    );
+  },
+  resume: withoutArguments((ground, parsed, surroundings) =>
+    standalone({ name: 'resume', ...stops(parsed), ...rebootCode(parsed) }, ground, surroundings),
+  ),
+  commit: withoutArguments((ground, parsed, surroundings) =>
+    standalone({ name: 'commit', ...stops(parsed) }, ground, surroundings),
+  ),
+  rollback: withoutArguments((ground, parsed, surroundings) =>
+    standalone({ name: 'rollback', ...stops(parsed) }, ground, surroundings),
+  ),
+
+  'show-artifact': withoutArguments(async (ground, _parsed, { print, signal }) => {
+    print(await showArtifact(await deploymentNeeds(ground), signal));
+    return 0;
+  }),
+  'show-provides': withoutArguments(async (ground, _parsed, { print, signal }) => {
+    for (const line of await showProvides(await deploymentNeeds(ground), signal)) print(line);
+    return 0;
+  }),
+
+  daemon: withoutArguments(runDaemon),
+  'check-update': withoutArguments(async ({ system }, _parsed, { kill, signal }) => {
+    await signalDaemon(system.processes, kill, 'SIGUSR1', signal);
+    return 0;
+  }),
+  'send-inventory': withoutArguments(async ({ system }, _parsed, { kill, signal }) => {
+    await signalDaemon(system.processes, kill, 'SIGUSR2', signal);
+    return 0;
+  }),
+
+  bootstrap: withoutArguments(bootstrap),
+} as const satisfies Readonly<Record<CommandName, Command>>;
+
+async function standalone(
+  command: StandaloneCommand,
+  ground: ClientGround,
+  { print, printProgress, signal }: CommandSurroundings,
+): Promise<number> {
+  const { clock, log } = ground.system;
+  const openArtifact = async (url: string, urlSignal: AbortSignal) =>
+    await openUrl(url, { send: await httpOf(ground), clock, log, ...downloadPatience(ground) }, urlSignal);
+  const needs = { ...(await deploymentNeeds(ground)), print, printProgress, openUrl: openArtifact };
+  return await runStandalone(command, needs, signal);
+}
+
+async function runDaemon(
+  ground: ClientGround,
+  parsed: ParsedArguments,
+  { onSignal, signal }: CommandSurroundings,
+): Promise<number> {
+  const { system, paths, configuration, version } = ground;
+  if (serversOf(configuration).length === 0) {
+    throw new CommandLineError('Cannot run in daemon mode with no server URL specified');
+  }
+  const needs = await deploymentNeeds(ground);
+  if (needs.verificationKeys.length === 0) {
+    system.log('warning', 'No ArtifactVerifyKey is set: artifacts are installed whoever made them.');
+  }
+  const daemon = createDaemon({
+    ...needs,
+    server: await serverConnectionOf(ground),
+    inventory: async (inventorySignal) => {
+      const provides = (await showProvides(needs, inventorySignal)).map(splitProvide);
+      const known = {
+        ...Object.fromEntries(provides),
+        device_type: await needs.deviceType(),
+        mender_client_version: version,
+      };
+      return await collectInventory(system, paths.inventoryScripts, known, inventorySignal);
+    },
+    schedule: {
+      updatePollIntervalMs: configuration.UpdatePollIntervalSeconds * 1000,
+      inventoryPollIntervalMs: configuration.InventoryPollIntervalSeconds * 1000,
+      retryPollIntervalMs: configuration.RetryPollIntervalSeconds * 1000,
+      retryPollCount: configuration.RetryPollCount,
+    },
+  });
+  onSignal('SIGUSR1', () => {
+    daemon.checkForDeployment();
+  });
+  onSignal('SIGUSR2', () => {
+    daemon.sendInventory();
+  });
+  if (parsed.options.has('once')) await daemon.runOnce(signal);
+  else await daemon.run(signal);
+  return 0;
+}
+
+/** Longest wait for the server's answer when bootstrapping. */
+const bootstrapMs = 30_000;
+
+/** Makes the key if needed and shows it to the server. That the server does not know it yet is no failure: it is why we ask. */
+async function bootstrap(
+  ground: ClientGround,
+  parsed: ParsedArguments,
+  { signal }: CommandSurroundings,
+): Promise<number> {
+  const { system, configuration } = ground;
+  const place = deviceKeyPlace(ground);
+  if (parsed.options.has('forcebootstrap') && !place.madeElsewhere) await makeDeviceKey(system.files, place);
+  else await loadOrMakeDeviceKey(system.files, place);
+  if (serversOf(configuration).length === 0) return 0;
+  try {
+    const server = await serverConnectionOf(ground);
+    await server.authenticate(AbortSignal.any([signal, AbortSignal.timeout(bootstrapMs)]));
+  } catch (error) {
+    if (signal.aborted) throw error;
+    system.log('warning', `Not authenticated yet: ${error instanceof Error ? error.message : String(error)}`);
+  }
+  return 0;
+}
+
+function withoutArguments(command: Command): Command {
+  return async (ground, parsed, surroundings) => {
+    const [unexpected] = parsed.arguments;
+    if (unexpected !== undefined) throw new CommandLineError(`Unexpected argument '${unexpected}'`);
+    return await command(ground, parsed, surroundings);
+  };
+}
+
+function stops(parsed: ParsedArguments): { stopBefore: readonly string[] } {
+  return { stopBefore: valuesOf(parsed, 'stop-before') };
+}
+
+function rebootCode(parsed: ParsedArguments): { rebootExitCode: boolean } {
+  return { rebootExitCode: parsed.options.has('reboot-exit-code') };
+}
+
+function valuesOf(parsed: ParsedArguments, name: OptionName): readonly string[] {
+  return parsed.options.get(name) ?? [];
+}
+
+function splitProvide(line: string): [string, string] {
+  const equals = line.indexOf('=');
+  return [line.slice(0, equals), line.slice(equals + 1)];
+}

@@ -1,0 +1,87 @@
+import { createHash } from 'node:crypto';
+import type { FileHandle } from 'node:fs/promises';
+
+export const blockBytes = 1024 * 1024;
+
+export interface WrittenImage {
+  readonly sizeBytes: number;
+  /** Of the bytes as they came, lower-case hexadecimal. */
+  readonly sha256: string;
+  /** Blocks that were the same already and were left alone. */
+  readonly sameBlocks: number;
+  readonly writtenBlocks: number;
+}
+
+/**
+ * Writes content from the beginning of a file or device, in blocks of 1 MiB; a block that is there already is not written,
+ * which spares time and flash. While one block is on its way to the device, the next is being gathered. Nothing is durable
+ * before the caller's `sync`.
+ */
+export async function writeBlocks(
+  file: FileHandle,
+  content: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): Promise<WrittenImage> {
+  const hash = createHash('sha256');
+  const present = Buffer.allocUnsafeSlow(blockBytes);
+  let gathering = Buffer.allocUnsafeSlow(blockBytes);
+  let spare = Buffer.allocUnsafeSlow(blockBytes);
+  let filled = 0;
+  let position = 0;
+  const counts = { sameBlocks: 0, writtenBlocks: 0 };
+
+  const writeBlock = async (block: Buffer, at: number) => {
+    if (await holds(file, block, present, at)) counts.sameBlocks += 1;
+    else {
+      await writeAll(file, block, at);
+      counts.writtenBlocks += 1;
+    }
+  };
+  let underWay: Promise<void> = Promise.resolve();
+  const flush = async () => {
+    await underWay;
+    underWay = writeBlock(gathering.subarray(0, filled), position);
+    // Awaited at the next flush; until then a failure must not count as unhandled.
+    underWay.catch(() => undefined);
+    position += filled;
+    filled = 0;
+    [gathering, spare] = [spare, gathering];
+  };
+
+  try {
+    for await (const chunk of content) {
+      signal.throwIfAborted();
+      hash.update(chunk);
+      for (let taken = 0; taken < chunk.length;) {
+        const count = Math.min(blockBytes - filled, chunk.length - taken);
+        gathering.set(chunk.subarray(taken, taken + count), filled);
+        filled += count;
+        taken += count;
+        if (filled === blockBytes) await flush();
+      }
+    }
+    if (filled > 0) await flush();
+  } finally {
+    // Also when the content breaks off: the file is closed after this.
+    await underWay;
+  }
+  return { sizeBytes: position, sha256: hash.digest('hex'), ...counts };
+}
+
+async function holds(file: FileHandle, block: Buffer, present: Buffer, at: number): Promise<boolean> {
+  let read = 0;
+  while (read < block.length) {
+    const { bytesRead } = await file.read(present, read, block.length - read, at + read);
+    if (bytesRead === 0) return false;
+    read += bytesRead;
+  }
+  return block.equals(present.subarray(0, block.length));
+}
+
+async function writeAll(file: FileHandle, block: Buffer, at: number): Promise<void> {
+  let written = 0;
+  while (written < block.length) {
+    const { bytesWritten } = await file.write(block, written, block.length - written, at + written);
+    written += bytesWritten;
+  }
+}

@@ -1,0 +1,101 @@
+import { delimiter, join } from 'node:path';
+import {
+  inMemoryEnvironment,
+  parseFwEnvConfig,
+  uBootEnvironment,
+  type BootEnvironment,
+} from '@tandem/boot-environment';
+import { DeviceError } from '../system/device-error.ts';
+import type { System } from '../system/system.ts';
+import { toolEnvironment } from './tool-environment.ts';
+
+export interface BootEnvironmentChoice {
+  /** The configuration's BootEnvironment. */
+  readonly kind: 'auto' | 'u-boot' | 'fw-tools' | 'in-memory';
+  /** Path of fw_env.config. */
+  readonly fwEnvConfig: string;
+  /** PATH, to see which tools are installed. */
+  readonly searchPath: string;
+}
+
+const usualFwEnvConfig = '/etc/fw_env.config';
+
+/** Tools in the order of preference (client contract 17.2); only U-Boot's can be told of another configuration. */
+const toolPairs = [
+  { print: 'grub-mender-grubenv-print', set: 'grub-mender-grubenv-set', takesConfig: false },
+  { print: 'fw_printenv', set: 'fw_setenv', takesConfig: true },
+] as const;
+
+/**
+ * Gives the bootloader's variables, by the way the configuration asks for. `auto` prefers the tools that are installed, which
+ * know their board, and reads U-Boot's environment itself where there are none. Nothing is looked at before the first call;
+ * what we read ourselves stays open, so that its writes go one after another.
+ *
+ * The returned function throws `DeviceError` `badBootEnvironment` when there is no way to reach them.
+ */
+export function bootEnvironmentOf(
+  system: Pick<System, 'files' | 'processes'>,
+  { kind, fwEnvConfig, searchPath }: BootEnvironmentChoice,
+): (signal: AbortSignal) => Promise<BootEnvironment> {
+  let opened: BootEnvironment | undefined;
+  const ours = async () => (opened ??= await openUBoot(system, fwEnvConfig));
+  const throughTools = async (signal: AbortSignal) => {
+    for (const { print, set, takesConfig } of toolPairs) {
+      if (!(await isInstalled(system, print, searchPath)) || !(await isInstalled(system, set, searchPath)))
+        continue;
+      const args = takesConfig && fwEnvConfig !== usualFwEnvConfig ? ['-c', fwEnvConfig] : [];
+      return toolEnvironment(system.processes, { print, set, args }, signal);
+    }
+    return undefined;
+  };
+  return async (signal) => {
+    switch (kind) {
+      case 'in-memory':
+        return (opened ??= inMemoryEnvironment({ upgrade_available: '0' }));
+      case 'u-boot':
+        return await ours();
+      case 'auto':
+        return (await throughTools(signal)) ?? (await ours());
+      case 'fw-tools': {
+        const found = await throughTools(signal);
+        if (found !== undefined) return found;
+        throw new DeviceError(
+          'badBootEnvironment',
+          'Cannot reach the boot environment: neither grub-mender-grubenv-print/-set nor fw_printenv/fw_setenv is installed.',
+        );
+      }
+      default:
+        return kind satisfies never;
+    }
+  };
+}
+
+async function openUBoot(system: Pick<System, 'files'>, fwEnvConfig: string): Promise<BootEnvironment> {
+  const bytes = await system.files.read(fwEnvConfig, 64 * 1024);
+  if (bytes === undefined) {
+    throw new DeviceError(
+      'badBootEnvironment',
+      `Cannot reach the boot environment: there is no ${fwEnvConfig}, and no tools for it are installed.`,
+    );
+  }
+  const [first, second, ...more] = parseFwEnvConfig(Buffer.from(bytes).toString());
+  if (first !== undefined && second !== undefined && more.length === 0)
+    return uBootEnvironment([first, second]);
+  throw new DeviceError(
+    'badBootEnvironment',
+    `Cannot use the boot environment of ${fwEnvConfig}: it must name two copies. With a single one, ` +
+      'a power cut while it is written leaves a device that does not boot.',
+  );
+}
+
+async function isInstalled(
+  system: Pick<System, 'files'>,
+  program: string,
+  searchPath: string,
+): Promise<boolean> {
+  for (const directory of searchPath.split(delimiter)) {
+    const found = directory === '' ? undefined : await system.files.kind(join(directory, program));
+    if (found?.kind === 'file' && found.executable) return true;
+  }
+  return false;
+}

@@ -1,0 +1,193 @@
+import { join } from 'node:path';
+import type { BootEnvironment } from '@tandem/boot-environment';
+import type { PayloadInstaller } from '../deployment/payload-installer.ts';
+import { DeviceError } from '../system/device-error.ts';
+import type { System } from '../system/system.ts';
+import {
+  findPartitions,
+  otherPartition,
+  partitionByNumber,
+  runningPartition,
+  type PartitionPair,
+  type RootfsPartition,
+} from './partitions.ts';
+import { writeImage } from './write-image.ts';
+
+export interface RootfsImageOptions {
+  readonly system: System;
+  /** The configuration's RootfsPartA and RootfsPartB. */
+  readonly rootfsPartA: string;
+  readonly rootfsPartB: string;
+  /** Path of /proc/cmdline. */
+  readonly kernelCommandLine: string;
+  readonly bootEnvironment: (signal: AbortSignal) => Promise<BootEnvironment>;
+  /** Survives power cuts from download to cleanup. */
+  readonly workDirectory: string;
+}
+
+/**
+ * Installs root file systems into the one of two partitions that is not running (client contract 17). Each method looks at the
+ * boot environment and the running root anew, so each may be repeated after a power cut.
+ *
+ * INVARIANT: the partition that is running is never written, and the boot flag is turned only after the other one was written,
+ * read back, and the number of the running one was remembered on disk.
+ */
+export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
+  const { system } = options;
+  const originalPartFile = join(options.workDirectory, 'tmp', 'orig-part');
+
+  const look = async (signal: AbortSignal): Promise<Situation> => {
+    const pair = await findPartitions(options.rootfsPartA, options.rootfsPartB);
+    const environment = await options.bootEnvironment(signal);
+    const variables = await environment.read();
+    if (
+      variables.get('mender_check_saveenv_canary') === '1' &&
+      variables.get('mender_saveenv_canary') !== '1'
+    ) {
+      throw new DeviceError(
+        'badBootEnvironment',
+        'The bootloader never managed to save its environment (mender_saveenv_canary is not 1): ' +
+          'it reads another place than fw_env.config names. An update could not be rolled back.',
+      );
+    }
+    return {
+      pair,
+      environment,
+      chosen: partitionByNumber(pair, variables.get('mender_boot_part')),
+      onTrial: variables.get('upgrade_available') === '1',
+      running: () => runningPartition(system.files, pair, options.kernelCommandLine),
+    };
+  };
+
+  const rememberedOriginal = async (pair: PartitionPair): Promise<RootfsPartition | undefined> => {
+    const bytes = await system.files.read(originalPartFile, 64);
+    const number = Buffer.from(bytes ?? '')
+      .toString()
+      .trim();
+    return number === '' ? undefined : partitionByNumber(pair, number);
+  };
+
+  return {
+    async download(_payload, files, signal) {
+      const situation = await look(signal);
+      if (situation.onTrial) {
+        throw new DeviceError(
+          'wrongState',
+          'Cannot install: an earlier update is neither committed nor rolled back (upgrade_available is 1).',
+        );
+      }
+      const running = await assertRunning(situation);
+      const inactive = otherPartition(situation.pair, running);
+      let written = 0;
+      for await (const file of files) {
+        written += 1;
+        if (written > 1)
+          throw new DeviceError('badImage', 'A root file system artifact must hold exactly one file.');
+        await writeImage(system, inactive, file, signal);
+      }
+      if (written === 0) throw new DeviceError('badImage', 'The root file system artifact holds no file.');
+    },
+
+    async artifactInstall(signal) {
+      const situation = await look(signal);
+      const running = await situation.running();
+      const inactive = otherPartition(situation.pair, running);
+      if (situation.onTrial && situation.chosen.number === inactive.number) return;
+      await assertRunning(situation);
+      await system.files.makeDirectoryDurably(join(options.workDirectory, 'tmp'));
+      await system.files.writeDurably(originalPartFile, `${running.number}\n`);
+      await situation.environment.write({ ...bootOf(inactive), upgrade_available: '1', bootcount: '0' });
+      system.log('info', `The next boot tries ${inactive.path} (partition ${inactive.number}).`);
+    },
+
+    needsArtifactReboot: () => Promise.resolve('Automatic'),
+    // Not asked for with Automatic; the client reboots the device itself.
+    artifactReboot: () => Promise.resolve(),
+
+    async artifactVerifyReboot(signal) {
+      const situation = await look(signal);
+      if (!situation.onTrial) {
+        throw new DeviceError(
+          'wrongState',
+          'The new root file system did not start: the bootloader has gone back to the old one (upgrade_available is not 1).',
+        );
+      }
+      await assertRunning(situation);
+    },
+
+    async artifactCommit(signal) {
+      const situation = await look(signal);
+      const running = await situation.running();
+      const original = await rememberedOriginal(situation.pair);
+      const runsChosen = running.number === situation.chosen.number;
+      // A commit that was cut off after its write: the new root file system runs, and the trial is over.
+      const alreadyDone =
+        !situation.onTrial && runsChosen && original !== undefined && original.number !== running.number;
+      if (alreadyDone) return;
+      if (!situation.onTrial) {
+        throw new DeviceError('wrongState', 'Upgrade failed and was reverted: refusing to commit!');
+      }
+      if (!runsChosen) {
+        throw new DeviceError(
+          'wrongState',
+          `Refusing to commit: the new root file system (${situation.chosen.path}) has not been started yet. Reboot first.`,
+        );
+      }
+      await situation.environment.write({ upgrade_available: '0' });
+    },
+
+    supportsRollback: () => Promise.resolve(true),
+
+    async artifactRollback(signal) {
+      const { pair, chosen, onTrial, environment } = await look(signal);
+      const original =
+        (await rememberedOriginal(pair)) ?? (onTrial ? otherPartition(pair, chosen) : undefined);
+      // Never turned, or turned back already, by us or by the bootloader.
+      if (original === undefined || (!onTrial && original.number === chosen.number)) return;
+      await environment.write({ ...bootOf(original), upgrade_available: '0' });
+      system.log('info', `The next boot goes back to ${original.path} (partition ${original.number}).`);
+    },
+
+    artifactRollbackReboot: () => Promise.resolve(),
+
+    async artifactVerifyRollbackReboot(signal) {
+      const situation = await look(signal);
+      if (situation.onTrial) {
+        throw new DeviceError(
+          'wrongState',
+          'The device did not go back to its old root file system: upgrade_available is 1.',
+        );
+      }
+      await assertRunning(situation);
+    },
+
+    artifactFailure: () => Promise.resolve(),
+    cleanup: () => Promise.resolve(),
+  };
+}
+
+interface Situation {
+  readonly pair: PartitionPair;
+  readonly environment: BootEnvironment;
+  /** What the bootloader boots next: `mender_boot_part`. */
+  readonly chosen: RootfsPartition;
+  /** A trial boot is pending or running: `upgrade_available` is 1. */
+  readonly onTrial: boolean;
+  readonly running: () => Promise<RootfsPartition>;
+}
+
+/** The root check: what is running is what the bootloader is said to boot. */
+async function assertRunning({ chosen, running }: Situation): Promise<RootfsPartition> {
+  const found = await running();
+  if (found.number === chosen.number) return found;
+  throw new DeviceError(
+    'badPartitions',
+    `The running root file system is ${found.path}, but the boot environment says partition ${chosen.number} ` +
+      `(mender_boot_part). Nothing is touched until they agree; look at fw_env.config and the bootloader.`,
+  );
+}
+
+/** U-Boot's commands take partition numbers in hexadecimal, the kernel's device names in decimal. */
+function bootOf({ number }: RootfsPartition): Record<'mender_boot_part' | 'mender_boot_part_hex', string> {
+  return { mender_boot_part: String(number), mender_boot_part_hex: number.toString(16) };
+}

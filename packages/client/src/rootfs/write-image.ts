@@ -1,0 +1,120 @@
+import { open, readFile } from 'node:fs/promises';
+import { DeviceError } from '../system/device-error.ts';
+import type { System } from '../system/system.ts';
+import { writeBlocks, type WrittenImage } from './block-writer.ts';
+import type { RootfsPartition } from './partitions.ts';
+import { sha256ReadBack } from './read-back.ts';
+
+export interface Image {
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Ends only after its checksum was found right; throws otherwise. */
+  readonly content: AsyncIterable<Uint8Array>;
+}
+
+/**
+ * Writes an image into the partition that is not running, and reads all of it back. When this resolves, the medium holds the
+ * image; the boot flag is not touched here.
+ *
+ * Throws `DeviceError`: `badImage`, with nothing written, when the image does not fit or is empty; `writeFailed` when the
+ * medium does not hold what was written; and whatever the content throws, with the partition then holding rubbish, which is
+ * no harm as long as the flag stands.
+ */
+export async function writeImage(
+  { processes, log }: Pick<System, 'processes' | 'log'>,
+  partition: RootfsPartition,
+  image: Image,
+  signal: AbortSignal,
+): Promise<WrittenImage> {
+  if (image.sizeBytes === 0) throw new DeviceError('badImage', `Cannot install ${image.name}: it is empty.`);
+  const capacityBytes = await capacityOf(partition);
+  if (image.sizeBytes > capacityBytes) {
+    throw new DeviceError(
+      'badImage',
+      `Cannot install ${image.name} into ${partition.path}: ` +
+        `the image has ${image.sizeBytes} bytes and the partition ${capacityBytes}.`,
+    );
+  }
+  await unmountIfMounted({ processes, log }, partition, signal);
+  log('info', `Writing ${image.name}, ${image.sizeBytes} bytes, to ${partition.path}.`);
+  const written = await writeAndSync(partition, image, signal);
+  if (written.sizeBytes !== image.sizeBytes) {
+    throw new DeviceError(
+      'badImage',
+      `${image.name} ended after ${written.sizeBytes} of ${image.sizeBytes} bytes. The running system is untouched.`,
+    );
+  }
+  const found = await sha256ReadBack(partition.path, written.sizeBytes, log, signal);
+  if (found !== written.sha256) {
+    throw new DeviceError(
+      'writeFailed',
+      `${partition.path} does not hold what was written to it (SHA-256 ${found}, expected ${written.sha256}): ` +
+        'the medium is failing. The running system is untouched.',
+    );
+  }
+  log(
+    'info',
+    `Wrote ${partition.path} and read it back: ${written.writtenBlocks} blocks written, ${written.sameBlocks} were the same already.`,
+  );
+  return written;
+}
+
+async function writeAndSync(
+  partition: RootfsPartition,
+  image: Image,
+  signal: AbortSignal,
+): Promise<WrittenImage> {
+  const file = await open(partition.path, 'r+');
+  try {
+    const written = await writeBlocks(file, image.content, signal);
+    await file.sync();
+    return written;
+  } finally {
+    await file.close();
+  }
+}
+
+/** Bytes a partition can hold; a plain file stands for a partition of the size it has. */
+async function capacityOf({ path, deviceNumber }: RootfsPartition): Promise<number> {
+  if (deviceNumber === undefined) {
+    const file = await open(path, 'r');
+    try {
+      return (await file.stat()).size;
+    } finally {
+      await file.close();
+    }
+  }
+  const text = await readFile(`/sys/dev/block/${majorMinor(deviceNumber)}/size`, 'utf8');
+  // The kernel counts in sectors of 512 bytes here, whatever the device's own.
+  return Number(text.trim()) * 512;
+}
+
+/** As the kernel writes a device number; the packing is that of the C library. */
+function majorMinor(deviceNumber: number): string {
+  const packed = BigInt(deviceNumber);
+  const major = ((packed >> 8n) & 0xfffn) | ((packed >> 32n) & ~0xfffn);
+  const minor = (packed & 0xffn) | ((packed >> 12n) & 0xffffff00n);
+  return `${major}:${minor}`;
+}
+
+/** Someone's automounter must not keep a device from being updated, nor see its file system change underneath. */
+async function unmountIfMounted(
+  { processes, log }: Pick<System, 'processes' | 'log'>,
+  { path, deviceNumber }: RootfsPartition,
+  signal: AbortSignal,
+): Promise<void> {
+  if (deviceNumber === undefined) return;
+  const device = majorMinor(deviceNumber);
+  const isMounted = async () => {
+    const lines = (await readFile('/proc/self/mountinfo', 'utf8')).split('\n');
+    return lines.some((line) => line.split(' ')[2] === device);
+  };
+  if (!(await isMounted())) return;
+  log('warning', `${path} is mounted; unmounting it.`);
+  const result = await processes.run('umount', [path], { timeoutMs: 60_000, signal });
+  if (result.exitCode === 0 && !(await isMounted())) return;
+  throw new DeviceError(
+    'badPartitions',
+    `Cannot install into ${path}: it is mounted and cannot be unmounted (${result.stderr.trim().slice(0, 300)}).`,
+  );
+}

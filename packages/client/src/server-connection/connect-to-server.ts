@@ -1,0 +1,158 @@
+import type { Clock, Log } from '../system/system.ts';
+import { authenticate, errorTextOf, type Credentials, type Session } from './authenticate.ts';
+import { parseDeploymentOffer } from './deployment-offer.ts';
+import { exchange, withoutQuery, type HttpAnswer, type HttpRequest, type SendHttp } from './http-exchange.ts';
+import { resumableDownload, type DownloadOptions } from './resumable-download.ts';
+import { retryAfterMs } from './retry-after.ts';
+import type { ServerConnection } from './server-connection.ts';
+import { ServerError } from './server-error.ts';
+
+export interface ServerConnectionOptions {
+  readonly send: SendHttp;
+  readonly clock: Clock;
+  readonly log: Log;
+  /** Tried in this order until one accepts the device. */
+  readonly servers: readonly string[];
+  /** Asked for at each authentication: the identity may need programs to run. */
+  readonly credentials: (signal: AbortSignal) => Promise<Credentials>;
+  readonly download: Pick<DownloadOptions, 'attempts' | 'longestWaitMs'>;
+}
+
+const deployments = '/api/devices/v1/deployments/device/deployments';
+const deploymentsV2 = '/api/devices/v2/deployments/device/deployments';
+const inventory = '/api/devices/v1/inventory/device/attributes';
+const largestAnswerBytes = 1024 * 1024;
+
+/**
+ * The server over HTTP, as each endpoint is described in client contract 7 to 9 and 18. The token is kept in memory only. A
+ * server that does not answer is left, so that the next request begins again at the head of the list.
+ */
+export function connectToServer(options: ServerConnectionOptions): ServerConnection & {
+  /** Authenticates unless there is a token already. */
+  authenticate(signal: AbortSignal): Promise<void>;
+} {
+  const { send, clock, log } = options;
+  let session: Session | undefined;
+  let acceptedInventory: string | undefined;
+
+  const signIn = async (signal: AbortSignal): Promise<Session> => {
+    if (session === undefined) {
+      acceptedInventory = undefined;
+      session = await authenticate(options, options.servers, await options.credentials(signal), signal);
+    }
+    return session;
+  };
+
+  const once = async (call: Call, signal: AbortSignal): Promise<HttpAnswer> => {
+    const { serverUrl, token } = await signIn(signal);
+    const headers = {
+      Accept: 'application/json',
+      Authorization: `Bearer ${token}`,
+      ...(call.json === undefined ? {} : { 'Content-Type': 'application/json' }),
+    };
+    const body = call.json === undefined ? {} : { body: Buffer.from(call.json) };
+    const request: HttpRequest = { method: call.method, url: `${serverUrl}${call.path}`, headers, ...body };
+    try {
+      return await exchange(send, request, largestAnswerBytes, signal);
+    } catch (error) {
+      if (error instanceof ServerError && error.code === 'unreachable') session = undefined;
+      throw error;
+    }
+  };
+
+  /** One call; on 401 a fresh token and one more (client contract 6.1). Throws unless the status is an expected one. */
+  const request = async (
+    call: Call,
+    expected: readonly number[],
+    signal: AbortSignal,
+  ): Promise<HttpAnswer> => {
+    let answer = await once(call, signal);
+    if (answer.status === 401) {
+      session = undefined;
+      answer = await once(call, signal);
+      if (answer.status === 401) session = undefined;
+    }
+    if (expected.includes(answer.status)) return answer;
+    throw unexpected(call, answer, clock.now());
+  };
+
+  return {
+    authenticate: async (signal) => {
+      await signIn(signal);
+    },
+
+    async nextDeployment(deviceProvides, signal) {
+      const json = JSON.stringify({ device_provides: deviceProvides });
+      let answer = await request(
+        { method: 'POST', path: `${deploymentsV2}/next`, json },
+        [200, 204, 404],
+        signal,
+      );
+      if (answer.status === 404) {
+        const query = new URLSearchParams({
+          artifact_name: deviceProvides['artifact_name'] ?? '',
+          device_type: deviceProvides['device_type'] ?? '',
+        });
+        answer = await request(
+          { method: 'GET', path: `${deployments}/next?${query.toString()}` },
+          [200, 204],
+          signal,
+        );
+      }
+      return answer.status === 204 ? 'nothingToDo' : parseDeploymentOffer(answer.body);
+    },
+
+    async reportStatus(deploymentId, status, signal) {
+      const path = `${deployments}/${encodeURIComponent(deploymentId)}/status`;
+      const answer = await request(
+        { method: 'PUT', path, json: JSON.stringify({ status }) },
+        [204, 409],
+        signal,
+      );
+      return answer.status === 409 ? 'aborted' : 'accepted';
+    },
+
+    async uploadLog(deploymentId, messages, signal) {
+      const path = `${deployments}/${encodeURIComponent(deploymentId)}/log`;
+      await request({ method: 'PUT', path, json: JSON.stringify({ messages }) }, [204], signal);
+    },
+
+    async submitInventory(attributes, signal) {
+      await signIn(signal);
+      const json = JSON.stringify(attributes.map(({ name, value }) => ({ name, value })));
+      if (json === acceptedInventory) {
+        log('info', 'Inventory data unchanged, not submitting.');
+        return;
+      }
+      await request({ method: 'PUT', path: inventory, json }, [200], signal);
+      acceptedInventory = json;
+    },
+
+    download: (uri, signal) => resumableDownload(uri, { send, clock, log, ...options.download }, signal),
+
+    forgetToken: () => {
+      session = undefined;
+    },
+  };
+}
+
+interface Call {
+  readonly method: HttpRequest['method'];
+  readonly path: string;
+  readonly json?: string;
+}
+
+function unexpected(call: Call, { status, headers, body }: HttpAnswer, nowMs: number): ServerError {
+  const told = errorTextOf(body);
+  const redirected = status >= 300 && status < 400 ? '; redirects are not followed, correct ServerURL' : '';
+  return new ServerError(
+    status === 401 ? 'unauthorized' : 'refused',
+    `The server refused ${call.method} ${withoutQuery(call.path)} with ${status}` +
+      `${told === undefined ? '' : ` (${told})`}${redirected}.`,
+    {
+      status,
+      retryAfterMs:
+        status === 429 || status === 503 ? retryAfterMs(headers['retry-after'], nowMs) : undefined,
+    },
+  );
+}

@@ -1,0 +1,176 @@
+import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { request as httpsRequest } from 'node:https';
+import type { SecureContext } from 'node:tls';
+import { ServerError } from './server-error.ts';
+
+export interface HttpLimits {
+  /** To have a connection, TLS included. */
+  readonly connectMs: number;
+  /** From the request to the head of the answer. */
+  readonly answerMs: number;
+  /** Between two pieces of the answer's body. */
+  readonly idleMs: number;
+}
+
+export const httpLimits: HttpLimits = { connectMs: 60_000, answerMs: 300_000, idleMs: 300_000 };
+
+/** What a connection is made with; see `tls-trust.ts`. */
+export interface HttpTrust {
+  readonly secureContext: SecureContext;
+  readonly verifyServer: boolean;
+}
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+}
+
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: Uint8Array;
+}
+
+export type SendHttp = (request: HttpRequest, signal: AbortSignal) => Promise<IncomingMessage>;
+
+/**
+ * Sends a request over a connection of its own (client contract 6.1: no keep-alive) and gives the answer as soon as its head is
+ * there. Redirects are not followed. Throws `ServerError` `unreachable`, or the signal's reason.
+ */
+export function sendHttp(trust: HttpTrust, userAgent: string, limits: HttpLimits = httpLimits): SendHttp {
+  return async ({ method, url, headers = {}, body }, signal) => {
+    signal.throwIfAborted();
+    const unreachable = (reason: string, cause?: unknown) =>
+      new ServerError('unreachable', `Cannot ${method} ${withoutQuery(url)}: ${reason}.`, { cause });
+    const options: RequestOptions & { secureContext: SecureContext; rejectUnauthorized: boolean } = {
+      method,
+      agent: false,
+      headers: {
+        'User-Agent': userAgent,
+        ...headers,
+        ...(body === undefined ? {} : { 'Content-Length': String(body.length) }),
+      },
+      secureContext: trust.secureContext,
+      rejectUnauthorized: trust.verifyServer,
+    };
+    return await new Promise<IncomingMessage>((resolve, reject) => {
+      const secure = url.startsWith('https:');
+      const outgoing = (secure ? httpsRequest : httpRequest)(url, options);
+      const connecting = setTimeout(() => {
+        outgoing.destroy(unreachable(`no connection within ${limits.connectMs / 1000} s`));
+      }, limits.connectMs);
+      const answering = setTimeout(() => {
+        outgoing.destroy(unreachable(`no answer within ${limits.answerMs / 1000} s`));
+      }, limits.answerMs);
+      const onAbort = () => outgoing.destroy(asError(signal.reason));
+      signal.addEventListener('abort', onAbort, { once: true });
+      const settled = () => {
+        clearTimeout(connecting);
+        clearTimeout(answering);
+      };
+      outgoing.once('socket', (socket) => {
+        socket.setKeepAlive(true, 60_000);
+        socket.once(secure ? 'secureConnect' : 'connect', () => {
+          clearTimeout(connecting);
+        });
+      });
+      // Not `once`: an error may come after the answer's head, and then belongs to whoever reads the body.
+      outgoing.on('error', (error) => {
+        settled();
+        signal.removeEventListener('abort', onAbort);
+        reject(error instanceof ServerError || signal.aborted ? error : unreachable(reasonOf(error), error));
+      });
+      outgoing.once('response', (response) => {
+        settled();
+        response.once('close', () => {
+          signal.removeEventListener('abort', onAbort);
+        });
+        resolve(response);
+      });
+      outgoing.end(body);
+    });
+  };
+}
+
+/** Sends a request and reads the whole answer, which may have at most `maxBodyBytes`. */
+export async function exchange(
+  send: SendHttp,
+  request: HttpRequest,
+  maxBodyBytes: number,
+  signal: AbortSignal,
+  limits: HttpLimits = httpLimits,
+): Promise<HttpAnswer> {
+  const response = await send(request, signal);
+  const chunks: Uint8Array[] = [];
+  let total = 0;
+  for await (const chunk of readBody(response, request.url, signal, limits)) {
+    total += chunk.length;
+    if (total > maxBodyBytes) {
+      throw new ServerError(
+        'badAnswer',
+        `Cannot use the answer to ${request.method} ${withoutQuery(request.url)}: it is longer than ${maxBodyBytes} bytes.`,
+      );
+    }
+    chunks.push(chunk);
+  }
+  return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
+}
+
+/**
+ * The body of an answer, piece by piece. Throws `ServerError` `unreachable` when it breaks off, or when nothing comes for
+ * `idleMs` (time the reader takes does not count), and the signal's reason when aborted.
+ */
+export async function* readBody(
+  response: IncomingMessage,
+  url: string,
+  signal: AbortSignal,
+  limits: HttpLimits = httpLimits,
+): AsyncGenerator<Uint8Array> {
+  const broken = (reason: string, cause?: unknown) =>
+    new ServerError('unreachable', `The answer from ${withoutQuery(url)} broke off: ${reason}.`, { cause });
+  let waiting = true;
+  const idle = setTimeout(() => {
+    if (waiting) response.destroy(broken(`nothing came for ${limits.idleMs / 1000} s`));
+  }, limits.idleMs);
+  try {
+    for await (const chunk of response as AsyncIterable<Uint8Array>) {
+      waiting = false;
+      yield chunk;
+      waiting = true;
+      idle.refresh();
+    }
+  } catch (error) {
+    if (signal.aborted) throw asError(signal.reason);
+    throw error instanceof ServerError ? error : broken(reasonOf(error), error);
+  } finally {
+    clearTimeout(idle);
+    response.destroy();
+  }
+}
+
+/** The query of a download link is a secret; what is logged goes without it. */
+export function withoutQuery(url: string): string {
+  return url.replace(/[?#].*$/s, '');
+}
+
+const hints: Readonly<Record<string, string>> = {
+  SELF_SIGNED_CERT_IN_CHAIN: 'set ServerCertificate to the file of the certificate authority',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'set ServerCertificate to the file of the certificate',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'set ServerCertificate to the file of the certificate authority',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'set ServerCertificate to the file of the certificate authority',
+  CERT_NOT_YET_VALID: 'check the clock of this device',
+  CERT_HAS_EXPIRED: 'check the clock of this device and the certificate of the server',
+};
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  const message = error.message === '' ? code : error.message;
+  return hints[code] === undefined ? message : `${message} (${hints[code]})`;
+}
+
+function asError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}
