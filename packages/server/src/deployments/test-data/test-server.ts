@@ -1,0 +1,177 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { nodeDecompressors } from '@tandem/artifact';
+import { xzDecompressor } from '@tandem/artifact/xz';
+import { defaultTenant, unbounded, type Actor } from '../../actor.ts';
+import { openSqliteDatabase } from '../../database/open-database.ts';
+import { artifactLinks } from '../../http/artifact-link.ts';
+import { createHttp } from '../../http/create-http.ts';
+import { routeRegistrar } from '../../http/register-route.ts';
+import { silentLog } from '../../log.ts';
+import { openFileSystemStorage } from '../../object-storage/file-system-storage.ts';
+import { readOrMakeLinkKey } from '../../object-storage/link-key.ts';
+import { ServerError } from '../../server-error.ts';
+import { endPartsOfDecommissioned } from '../device-reports.ts';
+import { createSoftwareUpdates } from '../software-updates.ts';
+
+/** What the other domains would know of devices; a test changes it as it goes. */
+export interface KnownDevices {
+  accepted: string[];
+  groups: Record<string, string>;
+  /** `identity/sn=7` to device. */
+  attributes: Record<string, string>;
+}
+
+export interface TestServerOptions {
+  readonly dataDirectory?: string;
+  readonly answerNextV2?: boolean;
+  readonly requireSignature?: boolean;
+  /** Where to listen; a server that is started again wants its old place. */
+  readonly port?: number;
+}
+
+export type TestServer = Awaited<ReturnType<typeof startTestServer>>;
+
+/**
+ * Releases, deployments and downloads on a real SQLite file, real files and a real socket. A token is `user` or `device:<id>`; an
+ * optional `@<tenant>` behind it names another tenant. Every answer is compared with its contract.
+ */
+export async function startTestServer(options: TestServerOptions = {}) {
+  const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), 'tandem-updates-')));
+  const time = { offsetMs: 0 };
+  const clock = () => Date.now() + time.offsetMs;
+  const known: KnownDevices = { accepted: [], groups: {}, attributes: {} };
+  const log: string[] = [];
+
+  const database = await openSqliteDatabase(join(dataDirectory, 'tandem.sqlite'), clock);
+  const storageDirectory = join(dataDirectory, 'artifacts');
+  const storage = await openFileSystemStorage(storageDirectory);
+  const http = createHttp({
+    tls: undefined,
+    maxBodyBytes: 1024 ** 2,
+    log: (level, message, fields) => void log.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`),
+    clock,
+  });
+  const key = await readOrMakeLinkKey(join(dataDirectory, 'keys', 'download-links.key'));
+  const keys = { linkKey: key };
+  // The address is known only once we listen, and links are made only then.
+  const address = { url: '' };
+  const links = {
+    artifactLink: (...given: Parameters<ReturnType<typeof artifactLinks>['artifactLink']>) =>
+      artifactLinks(address.url, keys.linkKey, clock).artifactLink(...given),
+    verify: (...given: Parameters<ReturnType<typeof artifactLinks>['verify']>) =>
+      artifactLinks(address.url, keys.linkKey, clock).verify(...given),
+  };
+  const updates = createSoftwareUpdates({
+    database,
+    storage,
+    links,
+    clock,
+    log: silentLog,
+    decompressors: { ...nodeDecompressors, lzma: xzDecompressor },
+    requireSignature: options.requireSignature ?? false,
+    answerNextV2: options.answerNextV2 ?? true,
+    acceptedDevices: async () => known.accepted,
+    devicesInGroup: async (_reader, _actor, group) =>
+      known.accepted.filter((id) => known.groups[id] === group),
+    groupOfDevice: async (_reader, _actor, id) => known.groups[id] ?? null,
+    deviceByAttribute: async (_reader, _actor, { scope, name, value }) =>
+      known.attributes[`${scope}/${name}=${value}`],
+  });
+  await updates.removeUnreferenced();
+  updates.registerRoutes(
+    routeRegistrar(http, {
+      authenticate: { user: actorOf('user'), device: actorOf('device'), internal: actorOf('internal') },
+      isAllowed: () => true,
+      checkAnswers: true,
+    }),
+  );
+  await http.listen({ host: '127.0.0.1', port: options.port ?? 0 });
+  // A TCP server has an address once it listens.
+  const { port } = http.server.address() as AddressInfo;
+  address.url = `http://127.0.0.1:${port}`;
+
+  const stop = async () => {
+    http.server.closeAllConnections();
+    await http.close();
+    await database.close();
+  };
+  return {
+    url: address.url,
+    port,
+    dataDirectory,
+    database,
+    known,
+    time,
+    log,
+    /** Everything in the storage directory, what is half written included. */
+    storedFiles: async () =>
+      (await readdir(storageDirectory, { recursive: true, withFileTypes: true }))
+        .filter((entry) => entry.isFile())
+        .map((entry) => join(entry.parentPath, entry.name)),
+    decommission: (deviceId: string) =>
+      database.unitOfWork((tx) => endPartsOfDecommissioned(tx, actor('user', 'somebody'), deviceId, clock())),
+    request: (method: string, path: string, given: RequestOptions = {}) =>
+      request(address.url, method, path, given),
+    stop,
+    [Symbol.asyncDispose]: async () => {
+      await stop();
+      await rm(dataDirectory, { recursive: true, force: true });
+    },
+  };
+}
+
+const actor = (kind: 'user' | 'device', id: string, tenant = defaultTenant): Actor => ({
+  tenant,
+  subject: { kind, id },
+  scope: unbounded,
+});
+
+const actorOf = (audience: 'user' | 'device' | 'internal') => async (token: string) => {
+  const [, kind, id, tenant] = /^(user|device)(?::([^@]+))?(?:@(.+))?$/.exec(token) ?? [];
+  if (kind !== audience || (kind !== 'user' && kind !== 'device')) {
+    throw new ServerError('unauthorized', 'wrong token', { emptyBody: true });
+  }
+  return { actor: actor(kind, id ?? 'somebody', tenant), tokenId: token };
+};
+
+/** What `fetch` takes as a body. */
+export type UploadBody = NonNullable<RequestInit['body']>;
+
+export interface RequestOptions {
+  /** Default: none. */
+  readonly as?: string;
+  readonly json?: unknown;
+  readonly body?: UploadBody;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+async function request(
+  url: string,
+  method: string,
+  path: string,
+  { as, json, body, headers }: RequestOptions,
+) {
+  const response = await fetch(path.startsWith('http') ? path : `${url}${path}`, {
+    method,
+    headers: {
+      ...(as === undefined ? {} : { authorization: `Bearer ${as}` }),
+      ...(json === undefined ? {} : { 'content-type': 'application/json' }),
+      ...headers,
+    },
+    ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+    ...(body === undefined ? {} : { body }),
+  });
+  const bytes = Buffer.from(await response.arrayBuffer());
+  return { status: response.status, headers: response.headers, bytes, json: parsed(bytes) };
+}
+
+function parsed(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString());
+  } catch {
+    return undefined;
+  }
+}
