@@ -1,0 +1,93 @@
+import type { Clock } from '../system/system.ts';
+import { newBackoff, type BackoffLimits } from './backoff.ts';
+
+export type Work = 'deploymentPoll' | 'inventoryPoll';
+
+/** What the daemon has to do next, and when. */
+export interface Schedule {
+  /** Resolves when something is due; 'stop' when nothing will ever be again. Rejects with the signal's reason. */
+  nextWork(signal: AbortSignal): Promise<Work | 'stop'>;
+  /** It went well: due again after its interval. */
+  done(work: Work): void;
+  /** It did not: due again after a backoff, or when the server said. */
+  failed(work: Work, retryAfterMs: number | undefined): void;
+  /** A deployment has ended, and the server is to hear what the device is now. */
+  inventoryNow(): void;
+}
+
+export interface ScheduleIntervals {
+  readonly updatePollIntervalMs: number;
+  readonly inventoryPollIntervalMs: number;
+  readonly retryPollIntervalMs: number;
+  readonly retryPollCount: number;
+}
+
+/** For a daemon that stays: both are due at once, then at their intervals. `now` makes one due at once, at any time. */
+export function residentSchedule(
+  intervals: ScheduleIntervals,
+  clock: Clock,
+): Schedule & { readonly now: (work: Work) => void } {
+  const limits: BackoffLimits = { longestMs: intervals.retryPollIntervalMs, count: intervals.retryPollCount };
+  // The inventory first: a deployment for a group of devices may depend on it.
+  const works = {
+    inventoryPoll: {
+      intervalMs: intervals.inventoryPollIntervalMs,
+      dueAt: clock.now(),
+      backoff: newBackoff(limits),
+    },
+    deploymentPoll: {
+      intervalMs: intervals.updatePollIntervalMs,
+      dueAt: clock.now(),
+      backoff: newBackoff(limits),
+    },
+  };
+  let wake = new AbortController();
+  const now = (work: Work): void => {
+    works[work].dueAt = clock.now();
+    wake.abort();
+  };
+  return {
+    now,
+    nextWork: async (signal) => {
+      for (;;) {
+        const next: Work =
+          works.inventoryPoll.dueAt <= works.deploymentPoll.dueAt ? 'inventoryPoll' : 'deploymentPoll';
+        const waitMs = works[next].dueAt - clock.now();
+        if (waitMs <= 0) return next;
+        wake = new AbortController();
+        const woken = wake.signal;
+        await clock.sleep(waitMs, AbortSignal.any([signal, woken])).catch((error: unknown) => {
+          if (!woken.aborted || signal.aborted) throw error;
+        });
+      }
+    },
+    done: (work) => {
+      works[work].dueAt = clock.now() + works[work].intervalMs;
+      works[work].backoff.reset();
+    },
+    failed: (work, retryAfterMs) => {
+      const waitMs = works[work].backoff.nextWaitMs();
+      if (waitMs === 'giveUp') works[work].backoff.reset();
+      works[work].dueAt =
+        clock.now() + (retryAfterMs ?? (waitMs === 'giveUp' ? works[work].intervalMs : waitMs));
+    },
+    inventoryNow: () => now('inventoryPoll'),
+  };
+}
+
+/** For a run on demand: the inventory, one poll, the inventory again when a deployment has ended, and that was it. */
+export function onceSchedule(): Schedule & { readonly pollFailed: () => boolean } {
+  const due: Work[] = ['inventoryPoll', 'deploymentPoll'];
+  let pollFailed = false;
+  return {
+    nextWork: async () => due.shift() ?? 'stop',
+    done: () => undefined,
+    failed: (work) => {
+      if (work === 'deploymentPoll') pollFailed = true;
+    },
+    inventoryNow: () => {
+      if (!due.includes('inventoryPoll')) due.push('inventoryPoll');
+    },
+    pollFailed: () => pollFailed,
+  };
+}

@@ -1,0 +1,115 @@
+import { join } from 'node:path';
+import { readArtifact, type Artifact, type PayloadFile } from '@tandem/artifact';
+import { allProvides } from '../../provides-store/device-store.ts';
+import type { Log } from '../../system/system.ts';
+import { createWorkTree } from '../../update-module/work-tree.ts';
+import { checkArtifact } from '../check-artifact.ts';
+import {
+  artifactScriptsOf,
+  changeDeployment,
+  deploymentOf,
+  installerOf,
+  saveAgain,
+  treeOf,
+  type DeploymentRun,
+} from '../deployment-run.ts';
+import { UpdateError } from '../update-error.ts';
+
+/**
+ * The artifact into storage, in one pass and in the order of client contract 16: nothing behind the manifest is parsed before its
+ * signature holds, no script unpacked before the header's checksum, no payload touched before device type, offer and depends fit.
+ * `nothingToDo`: an empty payload, which brings provides alone.
+ */
+export async function download(run: DeploymentRun, signal: AbortSignal): Promise<'success' | 'nothingToDo'> {
+  const { system, deviceType, verificationKeys, decompressors } = run.needs;
+  // Ends the connection however this ends.
+  const cancel = new AbortController();
+  const stop = AbortSignal.any([signal, cancel.signal]);
+  let artifact: Artifact | undefined;
+  try {
+    await system.files.removeDurably(artifactScriptsOf(run));
+    artifact = await readArtifact(run.openArtifact(stop), { verificationKeys, decompressors, signal: stop });
+    const records = await run.store.read();
+    const device = { deviceType: await deviceType(), provides: allProvides(records) };
+    const { artifactName, offeredDeviceTypes } = deploymentOf(run);
+    const payload = checkArtifact(
+      artifact,
+      device,
+      run.kind === 'managed' ? { artifactName, deviceTypes: offeredDeviceTypes } : undefined,
+    );
+    run.log('info', `Artifact ${artifact.headerInfo.artifactName}: ${signatureWords[artifact.signature]}`);
+    const { type, provides, clearsProvides } = payload;
+    changeDeployment(run, {
+      artifactName: artifact.headerInfo.artifactName,
+      artifactGroup: artifact.headerInfo.artifactGroup,
+      payloads: [{ type, provides, clearsProvides }],
+    });
+    await saveAgain(run);
+    await unpackScripts(run, artifact);
+    const files = wholeArtifact(artifact, run.log);
+    if (type === null) {
+      for await (const file of files.all) for await (const _bytes of file.content);
+      return 'nothingToDo';
+    }
+    await createWorkTree(system.files, treeOf(run), artifact, payload, {
+      artifactName: records['artifact-name'],
+      artifactGroup: records['artifact-group'],
+      deviceType: device.deviceType,
+    });
+    const installer = await installerOf(run);
+    await installer.download(payload, files.all, stop);
+    if (!files.readToEnd()) {
+      throw new UpdateError(
+        'moduleFailed',
+        `The installer of ${type} left a part of the payload unread, so the artifact could not be proven whole`,
+      );
+    }
+    return 'success';
+  } finally {
+    cancel.abort(new Error('the download has ended'));
+    await artifact?.close();
+  }
+}
+
+// prettier-ignore
+const signatureWords = {
+  verified:    'signature verified',
+  notVerified: 'signed, not verified since no verification key is configured',
+  unsigned:    'not signed',
+} as const satisfies Record<Artifact['signature'], string>;
+
+async function unpackScripts(run: DeploymentRun, artifact: Artifact): Promise<void> {
+  const { files } = run.needs.system;
+  const directory = artifactScriptsOf(run);
+  await files.makeDirectoryDurably(directory, 0o755);
+  for (const { name, content } of artifact.scripts) {
+    await files.writeDurably(join(directory, name), content, 0o755);
+  }
+  await files.writeDurably(join(directory, 'version'), '3\n', 0o644);
+}
+
+/** The payload's files with progress in the log, and whether they were read to the end, which proves the whole artifact. */
+function wholeArtifact(artifact: Artifact, log: Log) {
+  let ended = false;
+  async function* all(): AsyncIterable<PayloadFile> {
+    for await (const file of artifact.files()) yield { ...file, content: withProgress(file, log) };
+    ended = true;
+  }
+  return { all: all(), readToEnd: () => ended };
+}
+
+async function* withProgress(file: PayloadFile, log: Log): AsyncIterable<Uint8Array> {
+  let readBytes = 0;
+  let tenths = 0;
+  for await (const bytes of file.content) {
+    yield bytes;
+    readBytes += bytes.byteLength;
+    const now = Math.floor((readBytes * 10) / Math.max(file.sizeBytes, 1));
+    if (now > tenths && file.sizeBytes >= progressFromBytes)
+      log('info', `${file.name}: ${now * 10}% of ${file.sizeBytes} bytes`);
+    tenths = now;
+  }
+}
+
+/** Smaller files are there at once. */
+const progressFromBytes = 8 * 1024 * 1024;

@@ -1,0 +1,159 @@
+import { appendFileSync, closeSync, constants, fsyncSync, openSync } from 'node:fs';
+import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { LogMessage } from '../server-connection/server-connection.ts';
+import type { Log } from '../system/system.ts';
+import type { ManagedRun } from './managed-run.ts';
+import { deploymentOf } from './deployment-run.ts';
+import { wordsOf } from './update-error.ts';
+
+/** The log of one deployment: a file of one JSON object a line, which survives reboots and is uploaded when it fails. */
+export interface DeploymentLog {
+  readonly log: Log;
+  /** What is logged so far survives a power cut. */
+  sync(): void;
+  /** What goes to the server (client contract 9.3): within its limit, the newest last. */
+  messages(): Promise<readonly LogMessage[]>;
+}
+
+/**
+ * Gives the run a log that also writes to the deployment's own file. With 'new', older deployments' logs move up by one. Without
+ * room or rights for the file the deployment goes on, and the system's log says why its own is missing.
+ */
+export async function startDeploymentLog(run: ManagedRun, start: 'new' | 'continued'): Promise<void> {
+  const { system, paths } = run.needs;
+  try {
+    const deploymentLog = await openDeploymentLog(
+      paths.deploymentLogs,
+      deploymentOf(run).id,
+      start,
+      () => system.clock.now(),
+    );
+    run.deploymentLog = deploymentLog;
+    run.log = (level, message) => {
+      system.log(level, message);
+      deploymentLog.log(level, message);
+    };
+  } catch (error) {
+    system.log('error', `Could not open the deployment's log in ${paths.deploymentLogs}: ${wordsOf(error)}`);
+  }
+}
+
+/** `deployments.0000.ID.log` in the directory; the newest has number 0, at most five are kept. */
+export async function openDeploymentLog(
+  directory: string,
+  deploymentId: string,
+  start: 'new' | 'continued',
+  now: () => number,
+): Promise<DeploymentLog> {
+  await mkdir(directory, { recursive: true });
+  const path = join(directory, `deployments.0000.${safeId(deploymentId)}.log`);
+  if (start === 'new') await moveUpOlderLogs(directory, path);
+  // Opened once for trial, so that a directory that takes no file is found here and not at the first line.
+  closeSync(openSync(path, 'a', 0o600));
+  return {
+    log: (level, message) => {
+      if (level === 'trace' || level === 'debug') return;
+      const line = JSON.stringify({ timestamp: new Date(now()).toISOString(), level, message });
+      try {
+        appendFileSync(path, `${line}\n`);
+      } catch {
+        // A full disk must not end the update; the system's log has the line.
+      }
+    },
+    sync: () => {
+      const descriptor = openSync(path, constants.O_RDONLY);
+      try {
+        fsyncSync(descriptor);
+      } finally {
+        closeSync(descriptor);
+      }
+    },
+    messages: async () => logMessages(await readEnd(path)),
+  };
+}
+
+/**
+ * A log's lines as the server takes them: lines that are no log entries replaced, the oldest left out beyond its limit, each of
+ * which a first message tells.
+ */
+export function logMessages(text: { readonly end: string; readonly isCut: boolean }): readonly LogMessage[] {
+  const lines = text.end.split('\n').filter((line) => line !== '');
+  // The first line of a cut text is a part of one.
+  const entries = (text.isCut ? lines.slice(1) : lines).map(parseEntry);
+  const kept: LogMessage[] = [];
+  let sizeBytes = reservedBytes;
+  for (const entry of entries.toReversed()) {
+    sizeBytes += Buffer.byteLength(JSON.stringify(entry)) + 1;
+    if (sizeBytes > maxUploadBytes) break;
+    kept.unshift(entry);
+  }
+  const at = kept[0]?.timestamp ?? new Date(0).toISOString();
+  const notes: LogMessage[] = [];
+  if (text.isCut || kept.length < entries.length) {
+    notes.push({
+      timestamp: at,
+      level: 'warning',
+      message: '(THE ORIGINAL LOGS WERE TOO BIG, THE OLDEST ENTRIES ARE LEFT OUT)',
+    });
+  }
+  if (kept.some((entry) => entry.message === corruptMessage)) {
+    notes.push({ timestamp: at, level: 'warning', message: '(THE ORIGINAL LOGS CONTAINED INVALID ENTRIES)' });
+  }
+  return [...notes, ...kept];
+}
+
+const corruptMessage = '(CORRUPTED LOG DATA)';
+const maxUploadBytes = 1_000_000 - 256;
+/** For the notes in front and the object around the list. */
+const reservedBytes = 512;
+
+function parseEntry(line: string): LogMessage {
+  try {
+    const { timestamp, level, message } = JSON.parse(line) as Readonly<Record<string, unknown>>;
+    if (typeof timestamp === 'string' && typeof level === 'string' && typeof message === 'string') {
+      return { timestamp, level, message };
+    }
+  } catch {
+    // Told by the entry below.
+  }
+  return { timestamp: new Date(0).toISOString(), level: 'error', message: corruptMessage };
+}
+
+/** More than the server takes is not read: a log may have grown over many reboots. */
+async function readEnd(path: string): Promise<{ end: string; isCut: boolean }> {
+  const handle = await open(path, 'r');
+  try {
+    const { size } = await handle.stat();
+    const from = Math.max(0, size - maxReadBytes);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
+    return { end: buffer.toString('utf8', 0, bytesRead), isCut: from > 0 };
+  } finally {
+    await handle.close();
+  }
+}
+
+const maxReadBytes = 2_000_000;
+const keptLogs = 5;
+const minFreeBytes = 100 * 1024;
+
+async function moveUpOlderLogs(directory: string, newest: string): Promise<void> {
+  const logs = (await readdir(directory)).filter((name) => logName.test(name)).toSorted();
+  const freeBytes = await statfs(directory).then((of) => of.bavail * of.bsize);
+  const kept = freeBytes < minFreeBytes ? 0 : keptLogs - 1;
+  for (const name of logs.slice(kept)) await rm(join(directory, name), { force: true });
+  // From the oldest on, so that none is moved onto another.
+  for (const [index, name] of [...logs.slice(0, kept).entries()].toReversed()) {
+    const number = String(index + 1).padStart(4, '0');
+    await rename(
+      join(directory, name),
+      join(directory, name.replace(logName, `deployments.${number}.$1.log`)),
+    );
+  }
+  await rm(newest, { force: true });
+}
+
+const logName = /^deployments\.[0-9]{4}\.(.+)\.log$/;
+
+/** The server's id as a part of a file name. */
+const safeId = (id: string): string => id.replaceAll(/[^A-Za-z0-9_-]/g, '_').slice(0, 100);

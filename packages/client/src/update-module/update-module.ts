@@ -1,0 +1,176 @@
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { PayloadFile } from '@tandem/artifact';
+import type { PayloadInstaller, RebootAnswer } from '../deployment/payload-installer.ts';
+import { UpdateError } from '../deployment/update-error.ts';
+import { endOf } from '../state-script/state-scripts.ts';
+import type { Log, ProcessResult } from '../system/system.ts';
+import { checkedName, makeStreams, streamPayload, type StreamNeeds } from './stream-payload.ts';
+
+/** The program that installs a payload type, and the work tree it is called with. */
+export interface UpdateModule {
+  readonly program: string;
+  readonly tree: string;
+  readonly timeoutMs: number;
+  readonly log: Log;
+}
+
+/** The questions of the protocol; every other call is an action (client contract 13.1). */
+// prettier-ignore
+const questions = {
+  ProvidePayloadFileSizes: { answers: ['Yes', 'No'],              whenEmpty: 'No' },
+  NeedsArtifactReboot:     { answers: ['Yes', 'No', 'Automatic'], whenEmpty: 'No' },
+  SupportsRollback:        { answers: ['Yes', 'No'],              whenEmpty: 'No' },
+} as const;
+
+/** An update module, version 3 of the protocol, as an installer. */
+export function updateModule(module: UpdateModule, needs: StreamNeeds): PayloadInstaller {
+  const call = (state: string) => (signal: AbortSignal) => callModule(module, state, needs, signal);
+  return {
+    download: async (_payload, files, signal) => download(module, files, needs, signal),
+    artifactInstall: call('ArtifactInstall'),
+    needsArtifactReboot: (signal): Promise<RebootAnswer> => ask(module, 'NeedsArtifactReboot', needs, signal),
+    artifactReboot: call('ArtifactReboot'),
+    artifactVerifyReboot: call('ArtifactVerifyReboot'),
+    artifactCommit: call('ArtifactCommit'),
+    supportsRollback: async (signal) => (await ask(module, 'SupportsRollback', needs, signal)) === 'Yes',
+    artifactRollback: call('ArtifactRollback'),
+    artifactRollbackReboot: call('ArtifactRollbackReboot'),
+    artifactVerifyRollbackReboot: call('ArtifactVerifyRollbackReboot'),
+    artifactFailure: call('ArtifactFailure'),
+    cleanup: call('Cleanup'),
+  };
+}
+
+async function callModule(
+  module: UpdateModule,
+  state: string,
+  needs: StreamNeeds,
+  signal: AbortSignal,
+): Promise<void> {
+  const result = await needs.processes.run(module.program, [state, module.tree], runOptions(module, signal));
+  logOutput(module.log, result, ['stdout', 'stderr']);
+  requireSuccess(module, state, result);
+}
+
+async function ask<Q extends keyof typeof questions>(
+  module: UpdateModule,
+  question: Q,
+  needs: StreamNeeds,
+  signal: AbortSignal,
+): Promise<(typeof questions)[Q]['answers'][number]> {
+  const result = await needs.processes.run(
+    module.program,
+    [question, module.tree],
+    runOptions(module, signal),
+  );
+  logOutput(module.log, result, ['stderr']);
+  requireSuccess(module, question, result);
+  const said = result.stdout.endsWith('\n') ? result.stdout.slice(0, -1) : result.stdout;
+  const { answers, whenEmpty } = questions[question];
+  if (said === '') return whenEmpty;
+  const answer = answers.find((word) => word === said);
+  if (answer !== undefined) return answer;
+  throw new UpdateError(
+    'moduleAnswer',
+    `Update module ${module.program} answered ${question} with ${JSON.stringify(said.slice(0, 100))}; expected is one line, one of ${answers.join(', ')}`,
+    { path: module.program },
+  );
+}
+
+async function download(
+  module: UpdateModule,
+  payloadFiles: AsyncIterable<PayloadFile>,
+  needs: StreamNeeds,
+  signal: AbortSignal,
+): Promise<void> {
+  const withSizes = (await ask(module, 'ProvidePayloadFileSizes', needs, signal)) === 'Yes';
+  const state = withSizes ? 'DownloadWithFileSizes' : 'Download';
+  const removeStreams = await makeStreams(module.tree, needs, signal);
+  const running = needs.processes.start(module.program, [state, module.tree], runOptions(module, signal));
+  const ended = new AbortController();
+  const exited = running.exited.finally(() => ended.abort(new Error('the update module has ended')));
+  exited.catch(() => undefined);
+  let streamed: 'streamed' | 'ignored';
+  try {
+    streamed = await streamPayload(module.tree, payloadFiles, withSizes, needs, ended.signal, signal);
+  } catch (error) {
+    // A module that has failed or is about to says more by its exit code than its broken pipe does.
+    if (isBrokenPipe(error)) await Promise.race([exited, needs.clock.sleep(ownEndMs, signal)]);
+    const endedByItself = ended.signal.aborted;
+    running.kill();
+    const result = await exited;
+    signal.throwIfAborted();
+    logOutput(module.log, result, ['stdout', 'stderr']);
+    if (!endedByItself && !isBrokenPipe(error)) throw error;
+    requireSuccess(module, state, endedByItself ? result : { ...result, exitCode: 0 });
+    throw new UpdateError(
+      'moduleFailed',
+      `Update module ${module.program} took only a part of the payload's files in ${state}; it must read all of them and then stream-next to its end, or none`,
+      { path: module.program },
+    );
+  } finally {
+    if (ended.signal.aborted) await removeStreams();
+  }
+  const result = await exited;
+  await removeStreams();
+  logOutput(module.log, result, ['stdout', 'stderr']);
+  requireSuccess(module, state, result);
+  if (streamed === 'ignored') await storeFiles(module.tree, payloadFiles, signal);
+}
+
+const ownEndMs = 1000;
+
+/** For a module that leaves the streams alone: every file into `files/`, where it finds them from ArtifactInstall on. */
+async function storeFiles(
+  tree: string,
+  payloadFiles: AsyncIterable<PayloadFile>,
+  signal: AbortSignal,
+): Promise<void> {
+  const directory = join(tree, 'files');
+  for await (const file of payloadFiles) {
+    const handle = await open(join(directory, checkedName(file.name)), 'wx', 0o600);
+    try {
+      for await (const bytes of file.content) {
+        signal.throwIfAborted();
+        await handle.writeFile(bytes);
+      }
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+  }
+  const handle = await open(directory, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+const runOptions = (module: UpdateModule, signal: AbortSignal) => ({
+  directory: module.tree,
+  timeoutMs: module.timeoutMs,
+  maxOutputBytes: 10 * 1024,
+  signal,
+});
+
+function requireSuccess(module: UpdateModule, state: string, result: ProcessResult): void {
+  if (result.exitCode === 0 && !result.timedOut) return;
+  throw new UpdateError(
+    result.timedOut ? 'moduleTimedOut' : 'moduleFailed',
+    `Update module ${module.program} ${endOf(result, module.timeoutMs)} in ${state}`,
+    { path: module.program, exitCode: result.exitCode },
+  );
+}
+
+function logOutput(log: Log, result: ProcessResult, streams: readonly ('stdout' | 'stderr')[]): void {
+  for (const stream of streams) {
+    for (const text of result[stream].split('\n').filter((line) => line.trim() !== '')) {
+      log('info', `Update Module output (${stream}): ${text}`);
+    }
+  }
+}
+
+const isBrokenPipe = (error: unknown): boolean =>
+  error instanceof Error && 'code' in error && error.code === 'EPIPE';
