@@ -86,9 +86,9 @@ export const routeRegistrar =
     const checks = needs.checkAnswers ? answerChecks(endpoint) : undefined;
     for (const path of [endpoint.path, ...(endpoint.aliases ?? [])]) {
       app.route({
-        method: endpoint.method,
+        // Not the framework's own HEAD routes: they read a stream to its end and announce a length of 0.
+        method: isDownload(endpoint) ? ['GET', 'HEAD'] : endpoint.method,
         url: fastifyPath(path),
-        exposeHeadRoute: Object.values(endpoint.responses).some((response) => response?.kind === 'stream'),
         config: { endpoint },
         ...(endpoint.body !== undefined && 'maxBytes' in endpoint.body
           ? { bodyLimit: endpoint.body.maxBytes }
@@ -109,6 +109,9 @@ export const routeRegistrar =
       });
     }
   };
+
+const isDownload = ({ method, responses }: Endpoint): boolean =>
+  method === 'GET' && Object.values(responses).some((response) => response?.kind === 'stream');
 
 /** `/devices/{id}` in the router's syntax. */
 export const fastifyPath = (path: string): string => path.replaceAll(/\{([^}]+)\}/g, ':$1');
