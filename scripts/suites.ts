@@ -27,6 +27,6 @@ export const suites = {
   server:             { files: 'packages/server/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
   client:             { files: 'packages/client/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
   demo:               { files: 'packages/demo/src/**/*.test.ts',             budgetSeconds: 30,  everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
-  'e2e-demo':         { files: 'e2e/demo/**/*.test.ts',                      budgetSeconds: 150, everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
+  'e2e-demo':         { files: 'e2e/demo/**/*.test.ts',                      budgetSeconds: 180, everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
   'e2e-compatibility':{ files: 'e2e/compatibility/**/*.test.ts',             budgetSeconds: 300, everywhere: false, needs: ['fw_printenv', 'mender-artifact'] },
 } as const satisfies Record<string, Suite>;

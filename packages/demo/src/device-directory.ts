@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { chmod, copyFile, mkdir, open, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createUBootEnvironment, parseFwEnvConfig, type EnvironmentCopy } from '@tandem/boot-environment';
+import { createUBootEnvironment, type EnvironmentCopy } from '@tandem/boot-environment';
 import { factoryEnvironment, rootPartitions } from './bootloader.ts';
 import { deviceType, imageSizeBytes } from './root-file-system.ts';
 
@@ -26,10 +26,11 @@ export interface DeviceDirectory {
 const environmentSizeBytes = 16 << 10;
 
 export function deviceDirectory(name: string, root: string): DeviceDirectory {
-  const environmentPath = join(root, 'boot', 'uboot.env');
-  const copies = parseFwEnvConfig(fwEnvConfigText(environmentPath));
-  const [first, second] = copies;
-  if (first === undefined || second === undefined) throw new Error('fw_env.config must name two copies');
+  const copyAt = (offsetBytes: number): EnvironmentCopy => ({
+    path: join(root, 'boot', 'uboot.env'),
+    offsetBytes,
+    sizeBytes: environmentSizeBytes,
+  });
   return {
     name,
     root,
@@ -38,7 +39,7 @@ export function deviceDirectory(name: string, root: string): DeviceDirectory {
       [rootPartitions.b]: join(root, `mmcblk0p${String(rootPartitions.b)}`),
     },
     fwEnvConfig: join(root, 'boot', 'fw_env.config'),
-    bootEnvironment: [first, second],
+    bootEnvironment: [copyAt(0), copyAt(environmentSizeBytes)],
     dataStore: join(root, 'data', 'mender'),
     hardware: join(root, 'hardware'),
     programs: join(root, 'bin'),
@@ -47,9 +48,12 @@ export function deviceDirectory(name: string, root: string): DeviceDirectory {
   };
 }
 
-function fwEnvConfigText(environmentPath: string): string {
-  const size = `0x${environmentSizeBytes.toString(16)}`;
-  return `${environmentPath} 0x0 ${size}\n${environmentPath} ${size} ${size}\n`;
+/** Relative to the running root, where the client starts: the format has no way to write a path with a space in it. */
+function fwEnvConfigText(copies: readonly EnvironmentCopy[]): string {
+  const hex = (value: number): string => `0x${value.toString(16)}`;
+  return copies
+    .map((copy) => `../../boot/uboot.env ${hex(copy.offsetBytes)} ${hex(copy.sizeBytes)}\n`)
+    .join('');
 }
 
 export function partitionPath(device: DeviceDirectory, partition: number): string {
@@ -74,7 +78,7 @@ export async function makeDevice(
   await b.truncate(imageSizeBytes);
   await b.close();
 
-  await writeFile(device.fwEnvConfig, fwEnvConfigText(device.bootEnvironment[0].path));
+  await writeFile(device.fwEnvConfig, fwEnvConfigText(device.bootEnvironment));
   await createUBootEnvironment(device.bootEnvironment, factoryEnvironment);
 
   await writeFile(

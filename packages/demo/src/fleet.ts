@@ -128,7 +128,7 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
         `deployment of ${artifactName} has finished`,
         async () => {
           const finished = (await call(getDeployment, { params: { id } })).body.status === 'finished';
-          progress = await readProgress(call, id, artifactName, nameById);
+          progress = await readProgress(call, id, artifactName, nameById, finished);
           onProgress?.(progress);
           // A device's log follows its failure, so that the last one may come after the deployment's end.
           return (
@@ -158,13 +158,14 @@ async function readProgress(
   id: string,
   artifactName: string,
   nameById: ReadonlyMap<string, string>,
+  withLogs: boolean,
 ): Promise<DeploymentProgress> {
   const { body } = await call(getDeploymentDevices, { params: { id } });
   const devices = await Promise.all(
     body.map(async (device) => ({
       deviceName: nameById.get(device.id) ?? device.id,
       status: device.status,
-      ...(device.log
+      ...(withLogs && device.log
         ? { log: (await call(getDeviceDeploymentLog, { params: { id, device_id: device.id } })).body }
         : {}),
     })),
