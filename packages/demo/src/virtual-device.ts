@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, open, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { uBootEnvironment } from '@tandem/boot-environment';
 import { decideBoot, type BootDecision } from './bootloader.ts';
 import { partitionPath, type DeviceDirectory } from './device-directory.ts';
@@ -76,7 +76,8 @@ async function boot({
   const root = join(device.run, 'root');
   await rm(device.run, { recursive: true, force: true });
   await mkdir(device.run, { recursive: true });
-  await writeFile(join(device.run, 'cmdline'), `console=ttyS0 root=${image} rootwait\n`);
+  // Relative to the root, where the client starts: a command line is split at spaces, which our own path may hold.
+  await writeFile(join(device.run, 'cmdline'), `console=ttyS0 root=../../${basename(image)} rootwait\n`);
   await extractImage(programs, image, root);
   if (!existsSync(join(root, 'sbin', 'init'))) {
     onEvent?.({ kind: 'panicked', decision, reason: 'no working init found' });
