@@ -23,11 +23,8 @@ export interface DeploymentLog {
 export async function startDeploymentLog(run: ManagedRun, start: 'new' | 'continued'): Promise<void> {
   const { system, paths } = run.needs;
   try {
-    const deploymentLog = await openDeploymentLog(
-      paths.deploymentLogs,
-      deploymentOf(run).id,
-      start,
-      () => system.clock.now(),
+    const deploymentLog = await openDeploymentLog(paths.deploymentLogs, deploymentOf(run).id, start, () =>
+      system.clock.now(),
     );
     run.deploymentLog = deploymentLog;
     run.log = (level, message) => {

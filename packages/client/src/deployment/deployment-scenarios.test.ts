@@ -1,0 +1,316 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import type { SavedName } from './deployment-states.ts';
+import { bootTestDevice, makeTestDevice, removeTestDevice, type TestDevice } from './test-device.ts';
+
+/*
+ * Whole deployments on a device of real files, programs and scripts, as data. Each row: how the device and its server behave, and
+ * what is run and reported then.
+ */
+
+interface Scenario {
+  readonly name: string;
+  /** Answer to NeedsArtifactReboot; 'Automatic' when not given. */
+  readonly reboot?: 'No' | 'Yes' | 'Automatic';
+  /** Answer to SupportsRollback; 'Yes' when not given. */
+  readonly rollback?: 'Yes' | 'No';
+  readonly idleScripts?: true;
+  readonly fails?: readonly string[];
+  readonly failsOnce?: readonly string[];
+  readonly abortsAt?: readonly string[];
+  /** After each of these records is saved, one after the other, the power is cut. */
+  readonly powerCutIn?: readonly SavedName[];
+  readonly expectChain: readonly string[];
+  readonly expectStatuses: readonly string[];
+  /** The software the device then says it has; `version-1` before, `version-2` is deployed. */
+  readonly expectName: string;
+}
+
+const inStorage = ['Download_Enter', 'ProvidePayloadFileSizes', 'Download', 'Download_Leave'];
+const installed = [
+  'ArtifactInstall_Enter',
+  'ArtifactInstall',
+  'ArtifactInstall_Leave',
+  'NeedsArtifactReboot',
+];
+const rebooted = ['ArtifactReboot_Enter', '(reboot)', 'ArtifactVerifyReboot', 'ArtifactReboot_Leave'];
+const committed = ['ArtifactCommit_Enter', 'ArtifactCommit', 'ArtifactCommit_Leave'];
+const rolledBack = [
+  'ArtifactRollback_Enter',
+  'ArtifactRollback',
+  'ArtifactRollback_Leave',
+  'NeedsArtifactReboot',
+];
+const rebootedBack = [
+  'ArtifactRollbackReboot_Enter',
+  '(reboot)',
+  'ArtifactVerifyRollbackReboot',
+  'ArtifactRollbackReboot_Leave',
+];
+const failed = ['ArtifactFailure_Enter', 'ArtifactFailure', 'ArtifactFailure_Leave'];
+const back = ['SupportsRollback', ...rolledBack, ...rebootedBack, ...failed, 'Cleanup'];
+const untilInstalled = [...inStorage, ...installed];
+const untilRebooted = [...untilInstalled, ...rebooted];
+const untilCommitted = [...untilRebooted, ...committed];
+const good = [...untilCommitted, 'Cleanup'];
+
+const reported = ['downloading', 'installing', 'rebooting', 'installing'];
+
+// prettier-ignore
+const scenarios: readonly Scenario[] = [
+  { name: 'a good update is installed, rebooted into and committed',
+    expectChain: good, expectStatuses: [...reported, 'success'], expectName: 'version-2' },
+  { name: 'a good update without a reboot is committed at once', reboot: 'No',
+    expectChain: [...untilInstalled, ...committed, 'Cleanup'], expectStatuses: ['downloading', 'installing', 'installing', 'success'], expectName: 'version-2' },
+  { name: 'a module that reboots a part by itself is verified and committed', reboot: 'Yes',
+    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', 'ArtifactReboot', 'ArtifactVerifyReboot', 'ArtifactReboot_Leave', ...committed, 'Cleanup'],
+    expectStatuses: [...reported, 'success'], expectName: 'version-2' },
+  { name: 'scripts of Idle and Sync stand around the deployment', reboot: 'No', idleScripts: true,
+    expectChain: ['Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave',
+      ...untilInstalled, ...committed, 'Cleanup', 'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Idle_Enter'],
+    expectStatuses: ['downloading', 'installing', 'installing', 'success'], expectName: 'version-2' },
+
+  // ---- each call and script failing
+  { name: 'a failing Idle script is ignored', reboot: 'No', idleScripts: true, fails: ['Idle_Enter', 'Idle_Leave'],
+    expectChain: ['Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave',
+      ...untilInstalled, ...committed, 'Cleanup', 'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Idle_Enter'],
+    expectStatuses: ['downloading', 'installing', 'installing', 'success'], expectName: 'version-2' },
+  { name: 'a Sync_Enter script that fails keeps the device from asking', idleScripts: true, fails: ['Sync_Enter'],
+    expectChain: ['Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Error', 'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Error', 'Idle_Enter'],
+    expectStatuses: [], expectName: 'version-1' },
+  { name: 'a Sync_Leave script that fails after the offer ends without a report', idleScripts: true, fails: ['Sync_Leave'],
+    expectChain: ['Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Sync_Error', 'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Sync_Error',
+      'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Sync_Error', 'Idle_Enter'],
+    expectStatuses: [], expectName: 'version-1' },
+  { name: 'Download_Enter fails: nothing to roll back', fails: ['Download_Enter'],
+    expectChain: ['Download_Enter', 'Download_Error'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
+  { name: 'a module that fails to store the payload: nothing to roll back', fails: ['Download'],
+    expectChain: ['Download_Enter', 'ProvidePayloadFileSizes', 'Download', 'Download_Error', 'Cleanup'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
+  { name: 'Download_Leave fails: nothing to roll back', fails: ['Download_Leave'],
+    expectChain: [...inStorage, 'Download_Error', 'Cleanup'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
+  { name: 'ArtifactInstall_Enter fails: rolled back', fails: ['ArtifactInstall_Enter'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall_Error', ...['SupportsRollback', ...rolledBack, ...rebootedBack, ...failed, 'Cleanup']],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'ArtifactInstall fails: rolled back', fails: ['ArtifactInstall'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', ...back],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'ArtifactInstall_Leave fails: rolled back', fails: ['ArtifactInstall_Leave'],
+    expectChain: [...inStorage, ...installed.slice(0, 3), 'ArtifactInstall_Error', ...back],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'a module that cannot answer whether it needs a reboot: its rollback is not proven either', fails: ['NeedsArtifactReboot'],
+    expectChain: [...untilInstalled, 'SupportsRollback', ...rolledBack, ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
+  { name: 'ArtifactReboot_Enter fails: rolled back', fails: ['ArtifactReboot_Enter'],
+    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', 'ArtifactReboot_Error', ...back],
+    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
+  { name: 'a module that fails to reboot its part: rolled back', reboot: 'Yes', fails: ['ArtifactReboot'],
+    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', 'ArtifactReboot', 'ArtifactReboot_Error', 'SupportsRollback', ...rolledBack,
+      'ArtifactRollbackReboot_Enter', 'ArtifactRollbackReboot', 'ArtifactVerifyRollbackReboot', 'ArtifactRollbackReboot_Leave', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
+  { name: 'new software that did not come up: rolled back', fails: ['ArtifactVerifyReboot'],
+    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', '(reboot)', 'ArtifactVerifyReboot', 'ArtifactReboot_Error', ...back],
+    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
+  { name: 'ArtifactReboot_Leave fails: rolled back', fails: ['ArtifactReboot_Leave'],
+    expectChain: [...untilRebooted, 'ArtifactReboot_Error', ...back],
+    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
+  { name: 'a health check in ArtifactCommit_Enter fails: rolled back', fails: ['ArtifactCommit_Enter'],
+    expectChain: [...untilRebooted, 'ArtifactCommit_Enter', 'ArtifactCommit_Error', ...back],
+    expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
+  { name: 'ArtifactCommit fails: rolled back', fails: ['ArtifactCommit'],
+    expectChain: [...untilRebooted, 'ArtifactCommit_Enter', 'ArtifactCommit', 'ArtifactCommit_Error', ...back],
+    expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
+  { name: 'ArtifactCommit_Leave fails: the new software stays and says so', fails: ['ArtifactCommit_Leave'],
+    expectChain: [...untilCommitted, 'ArtifactCommit_Error', 'Cleanup'],
+    expectStatuses: [...reported, 'failure'], expectName: 'version-2_INCONSISTENT' },
+  { name: 'Cleanup fails after a commit: the new software stays, the failure is reported', fails: ['Cleanup'],
+    expectChain: good, expectStatuses: [...reported, 'failure'], expectName: 'version-2' },
+
+  // ---- on the way back
+  { name: 'a module that cannot roll back leaves the device inconsistent', rollback: 'No', fails: ['ArtifactInstall'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
+  { name: 'ArtifactRollback fails: inconsistent', fails: ['ArtifactInstall', 'ArtifactRollback'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback',
+      'ArtifactRollback_Enter', 'ArtifactRollback', 'ArtifactRollback_Leave', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
+  { name: 'scripts around the rollback fail: rolled back all the same', fails: ['ArtifactInstall', 'ArtifactRollback_Enter', 'ArtifactRollback_Leave', 'ArtifactRollbackReboot_Enter'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', ...back],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'ArtifactRollbackReboot_Leave fails: inconsistent', fails: ['ArtifactInstall', 'ArtifactRollbackReboot_Leave'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...rolledBack, ...rebootedBack,
+      'ArtifactRollbackReboot_Error', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
+  { name: 'a device that comes back to the new software is rebooted again', fails: ['ArtifactInstall'], failsOnce: ['ArtifactVerifyRollbackReboot'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...rolledBack,
+      'ArtifactRollbackReboot_Enter', '(reboot)', 'ArtifactVerifyRollbackReboot', '(reboot)', 'ArtifactVerifyRollbackReboot', 'ArtifactRollbackReboot_Leave', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'scripts and calls of ArtifactFailure fail: the device is rolled back all the same', reboot: 'No', fails: ['ArtifactInstall', ...failed],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...rolledBack, ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+
+  // ---- the server
+  { name: 'aborted before the download: nothing is touched', abortsAt: ['downloading-1'],
+    expectChain: [], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
+  { name: 'aborted before the installation: only cleaned up', abortsAt: ['installing-1'],
+    expectChain: [...inStorage, 'Cleanup'], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'aborted before the reboot: rolled back', abortsAt: ['rebooting-1'],
+    expectChain: [...untilInstalled, ...back], expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
+  { name: 'aborted before the commit: rolled back', abortsAt: ['installing-2'],
+    expectChain: [...untilRebooted, ...back], expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
+  { name: 'aborted at the very end: what is committed stays', abortsAt: ['success-1'],
+    expectChain: good, expectStatuses: [...reported, 'success'], expectName: 'version-2' },
+  { name: 'a server that does not hear of downloading and rebooting does not hold the update up', fails: ['downloading', 'rebooting'],
+    expectChain: good, expectStatuses: ['installing', 'installing', 'success'], expectName: 'version-2' },
+  { name: 'a device that cannot reach its server from the new software is rolled back', fails: ['installing'],
+    expectChain: [...untilRebooted, ...back], expectStatuses: ['downloading', 'rebooting', 'failure'], expectName: 'version-1' },
+
+  // ---- the power is cut
+  { name: 'power cut in update-store: nothing to roll back', powerCutIn: ['update-store'],
+    expectChain: ['(power cut)'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
+  { name: 'power cut in update-install: rolled back', powerCutIn: ['update-install'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', '(power cut)', ...back], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'power cut in reboot: it has rebooted, and goes on', powerCutIn: ['reboot'],
+    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', '(power cut)', 'ArtifactVerifyReboot', 'ArtifactReboot_Leave', ...committed, 'Cleanup'],
+    expectStatuses: [...reported, 'success'], expectName: 'version-2' },
+  { name: 'power cut in after-reboot: rolled back', powerCutIn: ['after-reboot'],
+    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', '(reboot)', '(power cut)', ...back],
+    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
+  { name: 'power cut in update-commit: rolled back', powerCutIn: ['update-commit'],
+    expectChain: [...untilRebooted, 'ArtifactCommit_Enter', '(power cut)', ...back], expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
+  { name: 'power cut in update-after-commit: committed, goes on', powerCutIn: ['update-after-commit'],
+    expectChain: [...untilRebooted, 'ArtifactCommit_Enter', 'ArtifactCommit', '(power cut)', 'ArtifactCommit_Leave', 'Cleanup'],
+    expectStatuses: [...reported, 'success'], expectName: 'version-2' },
+  { name: 'power cut in cleanup of a good update: it is still reported as good', powerCutIn: ['cleanup'],
+    expectChain: [...untilCommitted, '(power cut)', 'Cleanup'], expectStatuses: [...reported, 'success'], expectName: 'version-2' },
+  { name: 'power cut in cleanup of a failed update: it is still reported as failed', fails: ['ArtifactInstall'], reboot: 'No', powerCutIn: ['cleanup'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...rolledBack, ...failed, '(power cut)', 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'power cut in rollback: the rollback runs again', fails: ['ArtifactInstall'], reboot: 'No', powerCutIn: ['rollback'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', 'ArtifactRollback_Enter', '(power cut)', ...rolledBack, ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'power cut in rollback-reboot: it has rebooted, and is verified', fails: ['ArtifactInstall'], powerCutIn: ['rollback-reboot'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...rolledBack,
+      'ArtifactRollbackReboot_Enter', '(power cut)', 'ArtifactVerifyRollbackReboot', 'ArtifactRollbackReboot_Leave', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'power cut in verify-rollback-reboot: verified again', fails: ['ArtifactInstall'], powerCutIn: ['verify-rollback-reboot'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...rolledBack,
+      'ArtifactRollbackReboot_Enter', '(reboot)', '(power cut)', 'ArtifactVerifyRollbackReboot', 'ArtifactRollbackReboot_Leave', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'power cut in update-error: the failure runs again, the rollback still counts', fails: ['ArtifactInstall'], reboot: 'No', powerCutIn: ['update-error'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...rolledBack, '(power cut)', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { name: 'power cut in update-error after a failed rollback: still inconsistent', fails: ['ArtifactInstall', 'ArtifactRollback'], powerCutIn: ['update-error'],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback',
+      'ArtifactRollback_Enter', 'ArtifactRollback', 'ArtifactRollback_Leave', '(power cut)', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
+  { name: 'power cut, and again on the way back: rolled back', powerCutIn: ['update-install', 'rollback', 'update-error'], reboot: 'No',
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', '(power cut)', 'SupportsRollback', 'ArtifactRollback_Enter', '(power cut)', ...rolledBack, '(power cut)', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+];
+
+describe('a deployment', { concurrency: 8 }, () => {
+  for (const scenario of scenarios) {
+    test(scenario.name, async (t) => {
+      const device = await makeTestDevice(scenario.idleScripts ? { idleScripts: true } : {});
+      t.after(() => removeTestDevice(device));
+      await instruct(device, scenario);
+      const cuts = [...(scenario.powerCutIn ?? [])];
+      for (let boot = 1, end = ''; end !== 'idle'; boot++) {
+        assert.ok(boot < 20, 'the device never comes to rest');
+        end = await bootTestDevice(
+          device.directory,
+          cuts[0] === undefined ? {} : { powerCutAfterSaving: cuts[0] },
+        ).catch(() => 'idle');
+        if (end === 'powerCut') cuts.shift();
+      }
+      await expectScenario(device, scenario);
+    });
+  }
+
+  test('that comes back to the wrong software for ever ends as a loop', async (t) => {
+    const device = await makeTestDevice();
+    t.after(() => removeTestDevice(device));
+    await instruct(device, { fails: ['ArtifactInstall', 'ArtifactVerifyRollbackReboot'] });
+    let boots = 1;
+    while ((await bootTestDevice(device.directory)) !== 'idle') boots++;
+    assert.ok(boots > 3 && boots < 15, `${boots} boots`);
+    assert.deepEqual(await device.statuses(), ['downloading', 'installing', 'failure']);
+    const records = await device.records();
+    assert.equal(records['artifact-name'], 'version-2_INCONSISTENT');
+    assert.equal(records['artifact-provides']['rootfs-image.test-module.version'], 'version-2');
+    assert.ok((await device.uploadedLog())?.includes('taken for a loop'));
+  });
+});
+
+describe('a client killed with SIGKILL while a program runs', { concurrency: 6 }, () => {
+  // prettier-ignore
+  const kills = [
+    { in: 'Download',             ends: 'failure', name: 'version-1' },
+    { in: 'ArtifactInstall',      ends: 'failure', name: 'version-1' },
+    { in: 'ArtifactVerifyReboot', ends: 'failure', name: 'version-1' },
+    { in: 'ArtifactCommit',       ends: 'failure', name: 'version-1' },
+    { in: 'ArtifactCommit_Leave', ends: 'success', name: 'version-2' },
+    { in: 'Cleanup',              ends: 'success', name: 'version-2' },
+  ] as const;
+  for (const kill of kills) {
+    test(`${kill.in}: ends in ${kill.ends} at the next start`, async (t) => {
+      const device = await makeTestDevice();
+      t.after(() => removeTestDevice(device));
+      await instruct(device, {});
+      await device.set('killClient', kill.in);
+      let kills = 0;
+      for (let boot = 1; ; boot++) {
+        assert.ok(boot < 10, 'the device never comes to rest');
+        const signal = await bootInProcessOfItsOwn(device);
+        if (signal === 'SIGKILL') kills++;
+        else if ((await device.records()).state === undefined) break;
+      }
+      assert.equal(kills, 1);
+      assert.equal((await device.statuses()).at(-1), kill.ends);
+      assert.equal((await device.records())['artifact-name'], kill.name);
+    });
+  }
+});
+
+async function instruct(
+  device: TestDevice,
+  { reboot = 'Automatic', rollback = 'Yes', fails = [], failsOnce = [], abortsAt = [] }: Partial<Scenario>,
+): Promise<void> {
+  await device.set('answer', 'NeedsArtifactReboot', reboot);
+  await device.set('answer', 'SupportsRollback', rollback);
+  for (const name of fails) await device.set('fail', name);
+  for (const name of failsOnce) await device.set('failOnce', name);
+  for (const name of abortsAt) await device.set('abortAt', name);
+}
+
+async function expectScenario(device: TestDevice, scenario: Scenario): Promise<void> {
+  assert.deepEqual(await device.chain(), scenario.expectChain);
+  assert.deepEqual(await device.statuses(), scenario.expectStatuses);
+  const records = await device.records();
+  assert.equal(records['artifact-name'], scenario.expectName);
+  assert.equal(records.state, undefined, 'no record is left');
+  const log = await device.uploadedLog();
+  assert.equal(
+    log !== undefined,
+    scenario.expectStatuses.at(-1) === 'failure',
+    'a log is uploaded for failures alone',
+  );
+}
+
+async function bootInProcessOfItsOwn(device: TestDevice): Promise<NodeJS.Signals | null> {
+  const child = spawn(
+    process.execPath,
+    [join(import.meta.dirname, 'boot-test-device.ts'), device.directory],
+    {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    },
+  );
+  const [, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  // A reboot that the client asked for ends its process by itself; only a stale lock may be left, which the next start must see through.
+  if (signal === null) await rm(join(device.directory, 'data', 'tandem-update.lock'), { force: true });
+  return signal;
+}
