@@ -10,7 +10,8 @@ import { startTestServer, type TestServer, type UploadBody } from '../deployment
 
 const artifacts = '/api/management/v1/deployments/artifacts';
 
-const post = (server: TestServer, body: UploadBody) => server.request('POST', artifacts, { as: 'user', body });
+const post = (server: TestServer, body: UploadBody) =>
+  server.request('POST', artifacts, { as: 'user', body });
 
 const errorOf = (answer: { json: unknown }): string => String((answer.json as { error?: unknown }).error);
 
@@ -46,10 +47,10 @@ test('an artifact is stored, shown with what is in it, and can be downloaded aga
     artifact_depends: { device_type: ['raspberrypi4', 'raspberrypi5'], 'rootfs-image.checksum': ['abc'] },
     size: bytes.length,
   });
-  const [update] = updates as Record<string, unknown>[];
-  assert.deepEqual(update?.['metadata'], { boot: { slot: 2 } });
-  assert.deepEqual(update?.['meta_data'], [{ Key: 'boot', Value: { slot: 2 } }]);
-  const [file] = update?.['files'] as Record<string, unknown>[];
+  const [update = {}] = updates as Record<string, unknown>[];
+  assert.deepEqual(update['metadata'], { boot: { slot: 2 } });
+  assert.deepEqual(update['meta_data'], [{ Key: 'boot', Value: { slot: 2 } }]);
+  const [file] = update['files'] as Record<string, unknown>[];
   assert.equal(file?.['name'], 'rootfs.ext4');
   assert.equal(file?.['size'], 300_000);
 

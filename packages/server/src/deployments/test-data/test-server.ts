@@ -54,16 +54,10 @@ export async function startTestServer(options: TestServerOptions = {}) {
     log: (level, message, fields) => void log.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`),
     clock,
   });
-  const key = await readOrMakeLinkKey(join(dataDirectory, 'keys', 'download-links.key'));
-  const keys = { linkKey: key };
   // The address is known only once we listen, and links are made only then.
   const address = { url: '' };
-  const links = {
-    artifactLink: (...given: Parameters<ReturnType<typeof artifactLinks>['artifactLink']>) =>
-      artifactLinks(address.url, keys.linkKey, clock).artifactLink(...given),
-    verify: (...given: Parameters<ReturnType<typeof artifactLinks>['verify']>) =>
-      artifactLinks(address.url, keys.linkKey, clock).verify(...given),
-  };
+  const linkKey = await readOrMakeLinkKey(join(dataDirectory, 'keys', 'download-links.key'));
+  const links = artifactLinks(() => address.url, linkKey, clock);
   const updates = createSoftwareUpdates({
     database,
     storage,
@@ -162,7 +156,8 @@ async function request(
       ...headers,
     },
     ...(json === undefined ? {} : { body: JSON.stringify(json) }),
-    ...(body === undefined ? {} : { body }),
+    // A stream is sent as it comes, in chunks.
+    ...(body === undefined ? {} : { body, duplex: 'half' }),
   });
   const bytes = Buffer.from(await response.arrayBuffer());
   return { status: response.status, headers: response.headers, bytes, json: parsed(bytes) };
