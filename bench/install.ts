@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSy
 import { cpus, tmpdir, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { createUBootEnvironment, parseFwEnvConfig } from '@tandem/boot-environment';
 
 /**
  * Standalone install of a 512 MiB root file system image against `dd` with fsync of the same image, interleaved in one run.
@@ -50,8 +51,8 @@ function makeImage(path: string, sources: readonly string[]): void {
   mkdirSync(tree);
   for (const source of sources) {
     const used = Number(execFileSync('du', ['-sm', tree], { encoding: 'utf8' }).split('\t')[0]);
-    const size = Number(execFileSync('du', ['-sm', source], { encoding: 'utf8' }).split('\t')[0]);
-    if (used + size < imageMiB * 0.8) execFileSync('cp', ['-a', '--parents', source, tree]);
+    const size = Number(execFileSync('du', ['-sm', source], { cwd: '/', encoding: 'utf8' }).split('\t')[0]);
+    if (used + size < imageMiB * 0.8) execFileSync('cp', ['-a', '--parents', source, tree], { cwd: '/' });
   }
   writeFileSync(path, '');
   truncateSync(path, imageMiB << 20);
@@ -62,11 +63,13 @@ function makeImage(path: string, sources: readonly string[]): void {
 }
 
 /** A device's directories, with one root partition active and the other to be written. */
-function makeDevice(): {
+interface Device {
   readonly environment: Record<string, string>;
   readonly inactive: string;
-  readonly reset: () => void;
-} {
+  readonly reset: () => Promise<void>;
+}
+
+function makeDevice(): Device {
   const store = join(directory, 'data');
   const configuration = join(directory, 'conf');
   for (const path of [store, configuration]) mkdirSync(path);
@@ -76,9 +79,19 @@ function makeDevice(): {
   writeFileSync(join(directory, 'cmdline'), `root=${active}\n`);
   writeFileSync(
     join(configuration, 'mender.conf'),
-    JSON.stringify({ RootfsPartA: active, RootfsPartB: inactive, BootEnvironment: 'in-memory' }),
+    JSON.stringify({ RootfsPartA: active, RootfsPartB: inactive, BootEnvironment: 'u-boot' }),
   );
-  const reset = (): void => {
+  const fwEnvConfig = `${join(directory, 'uboot.env')} 0x0 0x4000\n${join(directory, 'uboot.env')} 0x4000 0x4000\n`;
+  writeFileSync(join(directory, 'fw_env.config'), fwEnvConfig);
+  const [first, second] = parseFwEnvConfig(fwEnvConfig);
+  if (first === undefined || second === undefined) throw new Error('fw_env.config must name two copies');
+  const reset = async (): Promise<void> => {
+    rmSync(join(directory, 'uboot.env'), { force: true });
+    await createUBootEnvironment([first, second], {
+      mender_boot_part: '2',
+      upgrade_available: '0',
+      bootcount: '0',
+    });
     rmSync(store, { recursive: true });
     mkdirSync(store);
     writeFileSync(join(store, 'device_type'), 'device_type=bench\n');
@@ -89,6 +102,7 @@ function makeDevice(): {
   const environment = {
     MENDER_CONF_DIR: configuration,
     MENDER_DATASTORE_DIR: store,
+    TANDEM_FW_ENV_CONFIG: join(directory, 'fw_env.config'),
     TANDEM_KERNEL_COMMAND_LINE: join(directory, 'cmdline'),
   };
   return { environment, inactive, reset };
@@ -100,16 +114,16 @@ const median = (numbers: readonly number[]): number =>
 try {
   const image = join(directory, 'rootfs.ext4');
   makeImage(image, [
-    '/usr/bin',
-    '/usr/sbin',
-    '/usr/lib/git-core',
-    '/usr/lib/python3',
-    '/usr/share/perl',
-    '/usr/share/doc',
-    '/usr/lib/x86_64-linux-gnu',
-    '/usr/lib/gcc',
-    '/usr/include',
-    '/usr/share/locale',
+    'usr/bin',
+    'usr/sbin',
+    'usr/lib/git-core',
+    'usr/lib/python3',
+    'usr/share/perl',
+    'usr/share/doc',
+    'usr/lib/x86_64-linux-gnu',
+    'usr/lib/gcc',
+    'usr/include',
+    'usr/share/locale',
   ]);
   const artifact = join(directory, 'image.mender');
   const device = makeDevice();
@@ -120,7 +134,7 @@ try {
       'rootfs-image',
       '-f',
       image,
-      '-t',
+      '-c',
       'bench',
       '-n',
       name,
@@ -149,7 +163,7 @@ try {
   const costs: Record<string, Cost[]> = {};
   for (let round = 0; round < rounds; round += 1) {
     for (const [name, { command, environment }] of Object.entries(candidates)) {
-      device.reset();
+      await device.reset();
       const cost = measure(command, environment);
       (costs[name] ??= []).push(cost);
       process.stdout.write(
