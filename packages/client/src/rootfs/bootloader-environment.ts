@@ -40,10 +40,11 @@ export function bootEnvironmentOf(
   let opened: BootEnvironment | undefined;
   const ours = async () => (opened ??= await openUBoot(system, fwEnvConfig));
   const throughTools = async (signal: AbortSignal) => {
-    for (const { print, set, takesConfig } of toolPairs) {
-      if (!(await isInstalled(system, print, searchPath)) || !(await isInstalled(system, set, searchPath)))
-        continue;
-      const args = takesConfig && fwEnvConfig !== usualFwEnvConfig ? ['-c', fwEnvConfig] : [];
+    for (const pair of toolPairs) {
+      const print = await installed(system, pair.print, searchPath);
+      const set = await installed(system, pair.set, searchPath);
+      if (print === undefined || set === undefined) continue;
+      const args = pair.takesConfig && fwEnvConfig !== usualFwEnvConfig ? ['-c', fwEnvConfig] : [];
       return toolEnvironment(system.processes, { print, set, args }, signal);
     }
     return undefined;
@@ -88,14 +89,15 @@ async function openUBoot(system: Pick<System, 'files'>, fwEnvConfig: string): Pr
   );
 }
 
-async function isInstalled(
+async function installed(
   system: Pick<System, 'files'>,
   program: string,
   searchPath: string,
-): Promise<boolean> {
+): Promise<string | undefined> {
   for (const directory of searchPath.split(delimiter)) {
-    const found = directory === '' ? undefined : await system.files.kind(join(directory, program));
-    if (found?.kind === 'file' && found.executable) return true;
+    const path = join(directory, program);
+    const found = directory === '' ? undefined : await system.files.kind(path);
+    if (found?.kind === 'file' && found.executable) return path;
   }
-  return false;
+  return undefined;
 }
