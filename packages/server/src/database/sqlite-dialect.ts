@@ -40,9 +40,9 @@ function sqliteDriver(sqlite: DatabaseSync): Driver {
 
 /** Statements are compiled once and kept, the least recently used given up first. */
 function sqliteConnection(sqlite: DatabaseSync): DatabaseConnection {
-  const statements = new Map<string, StatementSync>();
-  const prepare = (sql: string): StatementSync => {
-    const statement = statements.get(sql) ?? sqlite.prepare(sql);
+  const statements = new Map<string, Prepared>();
+  const prepare = (sql: string): Prepared => {
+    const statement = statements.get(sql) ?? prepared(sqlite, sql);
     statements.delete(sql);
     statements.set(sql, statement);
     const oldest = statements.keys().next();
@@ -69,9 +69,20 @@ const typeName = (value: unknown): string =>
     ? (Object.getPrototypeOf(value)?.constructor?.name ?? 'object')
     : typeof value;
 
-function run<R>(statement: StatementSync, query: CompiledQuery): QueryResult<R> {
+interface Prepared {
+  readonly statement: StatementSync;
+  /** Kept, since to ask for the columns costs several times what a look-up by key does. */
+  readonly returnsRows: boolean;
+}
+
+function prepared(sqlite: DatabaseSync, sql: string): Prepared {
+  const statement = sqlite.prepare(sql);
+  return { statement, returnsRows: statement.columns().length > 0 };
+}
+
+function run<R>({ statement, returnsRows }: Prepared, query: CompiledQuery): QueryResult<R> {
   const values = query.parameters.map((value, position) => sqliteValue(value, position, query.sql));
-  if (statement.columns().length > 0) {
+  if (returnsRows) {
     // The rows are what the query's type says: Kysely derives R from the tables.
     return { rows: statement.all(...values) as R[] };
   }
