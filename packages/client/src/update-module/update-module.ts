@@ -85,38 +85,52 @@ async function download(
   signal: AbortSignal,
 ): Promise<void> {
   const withSizes = (await ask(module, 'ProvidePayloadFileSizes', needs, signal)) === 'Yes';
-  const state = withSizes ? 'DownloadWithFileSizes' : 'Download';
   const removeStreams = await makeStreams(module.tree, needs, signal);
+  let streamed: 'streamed' | 'ignored';
+  try {
+    streamed = await runDownloadCall(module, payloadFiles, withSizes, needs, signal);
+  } finally {
+    await removeStreams();
+  }
+  if (streamed === 'ignored') await storeFiles(module.tree, payloadFiles, signal);
+}
+
+/** Feeds the module while it runs; whatever happens, it has ended when this settles. */
+async function runDownloadCall(
+  module: UpdateModule,
+  payloadFiles: AsyncIterable<PayloadFile>,
+  withSizes: boolean,
+  needs: StreamNeeds,
+  signal: AbortSignal,
+): Promise<'streamed' | 'ignored'> {
+  const state = withSizes ? 'DownloadWithFileSizes' : 'Download';
   const running = needs.processes.start(module.program, [state, module.tree], runOptions(module, signal));
   const ended = new AbortController();
   const exited = running.exited.finally(() => ended.abort(new Error('the update module has ended')));
   exited.catch(() => undefined);
-  let streamed: 'streamed' | 'ignored';
   try {
-    streamed = await streamPayload(module.tree, payloadFiles, withSizes, needs, ended.signal, signal);
+    const streamed = await streamPayload(module.tree, payloadFiles, withSizes, needs, ended.signal, signal);
+    const result = await exited;
+    logOutput(module.log, result, ['stdout', 'stderr']);
+    requireSuccess(module, state, result);
+    return streamed;
   } catch (error) {
-    // A module that has failed or is about to says more by its exit code than its broken pipe does.
-    if (isBrokenPipe(error)) await Promise.race([exited, needs.clock.sleep(ownEndMs, signal)]);
+    if (error instanceof UpdateError && error.path === module.program) throw error;
+    const stoppedReading = isBrokenPipe(error);
+    // A module that is about to fail says more by its own exit code than by the pipe it leaves behind.
+    if (stoppedReading) await Promise.race([exited, needs.clock.sleep(ownEndMs, signal)]);
     const endedByItself = ended.signal.aborted;
     running.kill();
     const result = await exited;
-    signal.throwIfAborted();
     logOutput(module.log, result, ['stdout', 'stderr']);
-    if (!endedByItself && !isBrokenPipe(error)) throw error;
-    requireSuccess(module, state, endedByItself ? result : { ...result, exitCode: 0 });
+    if (endedByItself || result.timedOut) requireSuccess(module, state, result);
+    else if (!stoppedReading) throw error;
     throw new UpdateError(
       'moduleFailed',
       `Update module ${module.program} took only a part of the payload's files in ${state}; it must read all of them and then stream-next to its end, or none`,
-      { path: module.program },
+      { path: module.program, cause: error },
     );
-  } finally {
-    if (ended.signal.aborted) await removeStreams();
   }
-  const result = await exited;
-  await removeStreams();
-  logOutput(module.log, result, ['stdout', 'stderr']);
-  requireSuccess(module, state, result);
-  if (streamed === 'ignored') await storeFiles(module.tree, payloadFiles, signal);
 }
 
 const ownEndMs = 1000;
