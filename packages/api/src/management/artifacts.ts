@@ -1,6 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { defineEndpoint, empty, json, jsonBody, multipartBody } from '../endpoint.ts';
-import { lenientPagingQuery, pagingQuery } from '../pagination.ts';
+import { defaultPerPage, lenientPagingQuery, pagingQuery } from '../pagination.ts';
 
 const tag = 'artifacts';
 const reading = { tag, audience: 'user', permission: 'releases.read', auditAction: null } as const;
@@ -123,6 +123,8 @@ export const listArtifactsV2 = defineEndpoint({
     description: Type.Optional(Type.String()),
     device_type: Type.Optional(Type.String()),
     ...pagingQuery,
+    // Its bound is refused in words of its own (server contract 4.2).
+    per_page: Type.Optional(Type.Integer({ minimum: 1, default: defaultPerPage })),
   }),
   responses: { 200: json(Type.Array(ArtifactImage)) },
   errors: [400, 401, 403],

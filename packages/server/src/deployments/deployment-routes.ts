@@ -24,7 +24,7 @@ import { ServerError } from '../server-error.ts';
 import { assertUuid } from '../uuid.ts';
 import { deviceStatuses, listDirection, listFilter } from './deployment-queries.ts';
 import type { DeploymentFilter } from './deployment-store.ts';
-import { deploymentView, deviceDeploymentView, logText } from './deployment-views.ts';
+import { deploymentView, deviceDeploymentId, deviceDeploymentView, logText } from './deployment-views.ts';
 import type { Deployments } from './deployments.ts';
 import type { DeviceReports } from './device-reports.ts';
 import { wantedDeployment } from './new-deployment.ts';
@@ -137,7 +137,7 @@ export function registerDeploymentRoutes(
       status: 200,
       headers: pagingHeaders(url, page, { total: found.total }),
       body: found.entries.map(({ part, deployment }) => ({
-        id: part.deploymentId,
+        id: deviceDeploymentId(part),
         ...(deployment === undefined ? {} : { deployment: deploymentView(deployment) }),
         device: deviceDeploymentView(part),
       })),

@@ -25,6 +25,8 @@ test('every device of a deployment is in exactly one chunk, and found in it by i
     false,
   );
   assert.deepEqual(targetChunks([]), []);
+  const [odd] = targetChunks(['\u{1F600}', '\uFF21', 'a']);
+  assert.deepEqual(idsOfChunk(odd?.deviceIds ?? ''), ['a', '\uFF21', '\u{1F600}'], 'as UTF-8 is compared');
 });
 
 test('a deployment is finished when as many devices have ended as it is for, and in progress once one has moved', () => {

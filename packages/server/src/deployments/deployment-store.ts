@@ -362,7 +362,15 @@ const activeTargeting = preparedQuery<
     // Not as a value: the index holds active deployments only, and the engine has to see that it fits.
     .where('deployments.active', '=', sql.lit(1))
     .where('deployments.created', '>', value('after'))
-    .where('deployment_targets.first_device_id', '<=', value('deviceId'))
+    // The one row whose range may hold the id, found by the key: a range over all rows would read half of them.
+    .where('deployment_targets.first_device_id', '=', (where) =>
+      where
+        .selectFrom('deployment_targets as rows')
+        .whereRef('rows.tenant', '=', 'deployments.tenant')
+        .whereRef('rows.deployment_id', '=', 'deployments.id')
+        .where('rows.first_device_id', '<=', value('deviceId'))
+        .select((select) => select.fn.max('rows.first_device_id').as('first')),
+    )
     .where('deployment_targets.last_device_id', '>=', value('deviceId'))
     .orderBy('deployments.created')
     .selectAll('deployments')

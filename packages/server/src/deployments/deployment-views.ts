@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type {
   Deployment as DeploymentView,
   DeviceDeployment as DeviceDeploymentView,
@@ -37,6 +38,13 @@ export const deviceDeploymentView = (part: ShownPart): DeviceDeploymentView => (
   ...(part.image === undefined ? {} : { image: part.image }),
   log: part.hasLog,
 });
+
+/** Of one device's part in a deployment, each attempt its own; in the form of a UUID, as clients expect of an id. */
+export const deviceDeploymentId = ({ deploymentId, deviceId, attempt }: ShownPart): string =>
+  createHash('sha256')
+    .update(JSON.stringify([deploymentId, deviceId, attempt]))
+    .digest('hex')
+    .replace(/^(.{8})(.{4}).(.{3}).(.{3})(.{12}).*$/, '$1-$2-8$3-8$4-$5');
 
 /** One line a message: instant in UTC, level, text (server contract 4.6). */
 export const logText = (messages: readonly LogMessage[]): string =>

@@ -367,10 +367,14 @@ test('the history of a device shows its deployments, newest first, and can be fo
   await report(server, 'a', second, 'failure');
 
   const history = (query = '') => server.request('GET', `${base}/devices/a?${query}`, { as: 'user' });
-  type Entry = { id: string; deployment: { name: string }; device: { status: string; deleted?: string } };
+  type Entry = {
+    id: string;
+    deployment: { id: string; name: string };
+    device: { status: string; deleted?: string };
+  };
   const entries = (await history()).json as Entry[];
   assert.deepEqual(
-    entries.map(({ id, deployment, device }) => [id, deployment.name, device.status]),
+    entries.map(({ deployment, device }) => [deployment.id, deployment.name, device.status]),
     [
       [second, 'second', 'failure'],
       [first, 'first', 'failure'],
@@ -396,7 +400,9 @@ test('the history of a device shows its deployments, newest first, and can be fo
     ((await server.request('GET', `${base}/${second}/devices`, { as: 'user' })).json as unknown[]).length,
     1,
   );
-  assert.equal(((await history()).json as Entry[]).length, 3);
+  const all = (await history()).json as Entry[];
+  assert.equal(all.length, 3);
+  assert.equal(new Set(all.map(({ id }) => id)).size, 3);
 });
 
 test('all of one device can be aborted: what it is at and what would be next', async () => {

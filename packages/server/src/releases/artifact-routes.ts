@@ -7,6 +7,7 @@ import {
   listAllArtifacts,
   listArtifacts,
   listArtifactsV2,
+  maxPerPage,
   pageOf,
   putArtifact,
   uploadArtifact,
@@ -50,7 +51,7 @@ export function registerArtifactRoutes(register: RegisterRoute, artifacts: Artif
   });
 
   register(listArtifactsV2, async ({ actor, query, url }) => {
-    if ((query.per_page ?? 0) > 500) throw invalidFilter('per_page above limit (max: 500)');
+    if ((query.per_page ?? 0) > maxPerPage) throw invalidFilter(`per_page above limit (max: ${maxPerPage})`);
     const page = pageOf(query);
     const filter = {
       names: nameMatches(query.name ?? []),

@@ -118,6 +118,22 @@ test('a truncated or altered artifact is refused with one clear 400, and nothing
   assert.equal((await post(server, artifactForm(good))).status, 201);
 });
 
+test('whichever byte of an artifact is altered, the answer is an answer, and only what is whole is kept', async () => {
+  await using server = await startTestServer();
+  for (const compression of ['gzip', 'lzma', 'zstd'] as const) {
+    const good = await packArtifact({ name: 'x', content: Buffer.alloc(3000, 'abc'), compression });
+    for (let position = 3; position < good.length; position += 487) {
+      const bytes = Buffer.from(good);
+      bytes[position] = (bytes[position] ?? 0) ^ 0xff;
+      const answer = await post(server, artifactForm(bytes));
+      // 201 where nothing looks at the byte: padding of the archive.
+      assert.ok([400, 201, 409].includes(answer.status), `${compression} byte ${position}: ${answer.status}`);
+      if (answer.status === 400) assert.match(errorOf(answer), /^reading artifact error: /);
+    }
+  }
+  assert.equal((await server.storedFiles()).length, await rows(server));
+});
+
 test('a refusal reaches a sender who is still sending', async () => {
   await using server = await startTestServer();
   const answer = await post(server, artifactForm(randomBytes(20_000_000)));

@@ -68,6 +68,7 @@ test('artifacts come by pages; bad paging is forgiven in version 1, refused in v
   assert.equal(first.headers.get('x-total-count'), null);
   assert.match(first.headers.get('link') ?? '', /rel="next"/);
   assert.doesNotMatch(first.headers.get('link') ?? '', /rel="last"/);
+  assert.match(errorOf(await get(server, `${v2artifacts}?per_page=501`)), /^invalid filter: /);
   for (const query of ['name=alpha*&name=beta', 'name=al*ha', 'per_page=501', 'page=0']) {
     assert.equal((await get(server, `${v2artifacts}?${query}`)).status, 400, query);
   }
