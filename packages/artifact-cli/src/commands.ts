@@ -1,10 +1,26 @@
 import type { CommandLine } from './command-line.ts';
+import { catCommand } from './commands/cat.ts';
+import { cpCommand } from './commands/cp.ts';
+import { dumpCommand } from './commands/dump.ts';
+import { installCommand } from './commands/install.ts';
+import { modifyCommand } from './commands/modify.ts';
 import { readCommand } from './commands/read.ts';
+import { rmCommand } from './commands/rm.ts';
+import { signCommand } from './commands/sign.ts';
 import { validateCommand } from './commands/validate.ts';
 import { writeBootstrapArtifact } from './commands/write-bootstrap-artifact.ts';
 import { writeModuleImage } from './commands/write-module-image.ts';
 import { writeRootfsImage } from './commands/write-rootfs-image.ts';
-import { fileListFlag, flags, verifyKeyFlag, type Flag, type FlagName } from './flags.ts';
+import {
+  compressionChangeFlag,
+  fileListFlag,
+  flags,
+  metaDataDirectoryFlag,
+  outputFlag,
+  verifyKeyFlag,
+  type Flag,
+  type FlagName,
+} from './flags.ts';
 import type { World } from './world.ts';
 
 export interface Command {
@@ -115,6 +131,63 @@ export const commands: Readonly<Record<string, Command>> = {
     flags: verification,
     ownFlags: { key: verifyKeyFlag },
     run: validateCommand,
+  },
+  sign: {
+    summary: 'sign an artifact that exists',
+    operands: 'ARTIFACT',
+    flags: [...signing, 'key-pkcs11', 'output-path', 'force'],
+    ownFlags: { 'output-path': outputFlag },
+    run: signCommand,
+  },
+  modify: {
+    summary: 'change what an artifact says, or settings inside its root file system or a disk image',
+    operands: 'ARTIFACT|IMAGE',
+    flags: [
+      'artifact-name',
+      'name',
+      'artifact-name-depends',
+      'provides-group',
+      'depends-groups',
+      'script',
+      ...content,
+      'delete-clears-provides',
+      'meta-data',
+      'server-uri',
+      'server-cert',
+      'verification-key',
+      'tenant-token',
+      'compression',
+      'tmp',
+      ...signing,
+    ],
+    ownFlags: { compression: compressionChangeFlag },
+    run: modifyCommand,
+  },
+  cp: {
+    summary: 'copy a file out of an image or into it',
+    operands: 'FILE|- IMAGE:/PATH  or  IMAGE:/PATH FILE',
+    flags: ['compression', 'tmp', ...signing],
+    run: cpCommand,
+  },
+  cat: { summary: 'print a file of an image', operands: 'IMAGE:/PATH', flags: ['tmp'], run: catCommand },
+  install: {
+    summary: 'put a file into an image with given permissions, or make a directory there',
+    operands: 'FILE IMAGE:/PATH  or  -d IMAGE:/DIRECTORY',
+    flags: ['mode', 'directory', 'tmp', ...signing],
+    run: installCommand,
+  },
+  rm: {
+    summary: 'remove a file or directory from an image',
+    operands: 'IMAGE:/PATH',
+    flags: ['recursive', 'tmp', ...signing],
+    run: rmCommand,
+  },
+  dump: {
+    summary: 'take an artifact apart into files',
+    operands: 'ARTIFACT',
+    flags: ['files', 'meta-data', 'scripts', 'print-cmdline', 'print0-cmdline', 'no-progress'],
+    ownFlags: { 'meta-data': metaDataDirectoryFlag },
+    run: dumpCommand,
   },
 };
 

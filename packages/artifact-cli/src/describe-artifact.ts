@@ -1,3 +1,4 @@
+import { goJson } from './go-json.ts';
 import type { Artifact, PayloadFile, PayloadHeader } from '@tandem/artifact';
 
 export type SignatureText =
@@ -83,20 +84,8 @@ function mapLines(title: string, entries: readonly (readonly [string, string])[]
 
 function metaDataLines(metaData: PayloadHeader['metaData']): readonly string[] {
   if (metaData === undefined || Object.keys(metaData).length === 0) return ['    Metadata: {}'];
-  const text = JSON.stringify(sorted(metaData), undefined, 2).replaceAll(
-    /[<>&\u2028\u2029]/g,
-    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  const text = goJson(metaData, 2);
   return ['    Metadata:', ...text.split('\n').map((line) => `      ${line}`)];
-}
-
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (typeof value !== 'object' || value === null) return value;
-  const entries = Object.entries(value).toSorted(([a], [b]) =>
-    Buffer.compare(Buffer.from(a), Buffer.from(b)),
-  );
-  return Object.fromEntries(entries.map(([key, item]) => [key, sorted(item)]));
 }
 
 function list(values: readonly string[] | undefined): string {

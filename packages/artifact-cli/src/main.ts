@@ -13,6 +13,7 @@ export async function main(programName: string): Promise<void> {
     controller.abort(error);
   });
   process.exitCode = await runCommand(process.argv.slice(2), {
+    stdin: process.stdin,
     stdout: process.stdout,
     stderr: process.stderr,
     isTerminal: process.stderr.isTTY,

@@ -1,7 +1,8 @@
-import type { Writable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
 
 /** What the commands have of the outside besides files; `main.ts` gives the real one. */
 export interface World {
+  readonly stdin: Readable;
   readonly stdout: Writable;
   readonly stderr: Writable;
   /** Whether stderr is a terminal, where progress may be drawn. */

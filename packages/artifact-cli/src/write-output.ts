@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import {
   writeArtifact,
@@ -12,6 +11,7 @@ import { compressionChoice, compressors, defaultCompression } from './compressio
 import { CommandError } from './exit-status.ts';
 import { reasonOf, signerFrom } from './keys.ts';
 import type { World } from './world.ts';
+import { writeTo } from './write-to.ts';
 
 /** Writes what a `write` command described to where it says: a file, or with `-` stdout, to which then nothing else is written. */
 export async function writeOutput(
@@ -26,10 +26,7 @@ export async function writeOutput(
   const showsProgress = world.isTerminal && !line.has('no-progress');
   if (showsProgress) world.stderr.write('Writing Artifact...\n');
   if (path === '-') {
-    for await (const piece of writeArtifact(description, options)) {
-      if (!world.stdout.write(piece)) await once(world.stdout, 'drain', { signal: world.signal });
-    }
-    return;
+    return writeTo(world.stdout, writeArtifact(description, options), world.signal);
   }
   const { sizeBytes } = await writeFile(description, path, options);
   if (most !== undefined && sizeBytes > most.bytes) {
@@ -44,12 +41,16 @@ export async function writeOutput(
   }
 }
 
-/** Compression, signer and time of a written artifact. Throws `CommandError`. */
-export async function writeOptionsFrom(line: CommandLine, world: World): Promise<WriteOptions> {
+/** Compression (`compression` unless a flag says otherwise), signer and time of a written artifact. Throws `CommandError`. */
+export async function writeOptionsFrom(
+  line: CommandLine,
+  world: World,
+  compression: string = defaultCompression(world.programName),
+): Promise<WriteOptions> {
   const signer = await signerFrom(line, world);
   const temporaryDirectory = line.text('tmp');
   return {
-    ...compressionChoice(line.text('compression') ?? defaultCompression(world.programName)),
+    ...compressionChoice(line.text('compression') ?? compression),
     compressors,
     modifiedAt: sourceDate(world.environment['SOURCE_DATE_EPOCH']),
     signal: world.signal,

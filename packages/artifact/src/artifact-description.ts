@@ -1,4 +1,4 @@
-import type { HeaderInfo } from './artifact.ts';
+import type { CompressionName, HeaderInfo } from './artifact.ts';
 
 /** What an artifact to be written is to say and hold. */
 export interface ArtifactDescription {
@@ -28,6 +28,8 @@ export interface PayloadDescription {
   readonly clearsProvides?: readonly string[];
   readonly metaData?: Readonly<Record<string, unknown>>;
   readonly files?: readonly PayloadFileSource[];
+  /** Instead of `files`: the payload's archive of another artifact, which is taken over as it stands. */
+  readonly packed?: PackedPayload;
   /** Also provide the SHA-256 of the first file under this key, unless `provides` has it. */
   readonly checksumProvide?: string;
 }
@@ -47,4 +49,12 @@ export interface SoftwareOptions {
   /** No version unless `version` is given, and no default for what is cleared. */
   readonly noDefaultVersion?: boolean;
   readonly noDefaultClears?: boolean;
+}
+
+/** A payload's archive, compressed already. Its compression becomes that of the artifact. */
+export interface PackedPayload {
+  readonly compression: CompressionName;
+  readonly sizeBytes: number;
+  readonly files: readonly { readonly name: string; readonly sha256: string }[];
+  readonly open: () => AsyncIterable<Uint8Array>;
 }

@@ -94,6 +94,8 @@ export interface Artifact {
   readonly scripts: readonly { readonly name: string; readonly content: Uint8Array }[];
   readonly payloads: readonly PayloadHeader[];
   readonly compression: CompressionName;
+  /** Present when parts that no signature covers were laid over it (format clause 5.5). */
+  readonly augmented?: true;
   /**
    * The payload files, in the order they stand. Running to the end proves the whole artifact: every checksum, every manifest
    * entry, nothing after the end. Can be iterated once.
@@ -101,6 +103,14 @@ export interface Artifact {
   readonly files: () => AsyncIterable<PayloadFile>;
   /** Lets go of the source when `files()` is not going to be iterated. Safe to call at any time. */
   readonly close: () => Promise<void>;
+}
+
+export interface PayloadArchivePlace {
+  readonly payloadIndex: number;
+  readonly compression: CompressionName;
+  /** Of its content, in bytes from the beginning of the artifact. */
+  readonly offset: number;
+  readonly sizeBytes: number;
 }
 
 /** How to read; keys come from `parseVerificationKey`. */
@@ -116,6 +126,8 @@ export interface ReadOptions {
    * verification keys are given.
    */
   readonly acceptAugmented?: boolean;
+  /** Told where a payload's archive stands in the artifact, before the first of its files. */
+  readonly onPayloadArchive?: (archive: PayloadArchivePlace) => void;
   /** Told of each position reading could begin at anew. */
   readonly onRestartPoint?: (point: RestartPoint) => void;
   readonly signal?: AbortSignal;

@@ -18,6 +18,7 @@ export const artifactErrorCodes = [
   'corruptCompression',
   'noDecompressor', //      this machine has no means to read or write that compression
   'unusableKey',
+  'alreadySigned',
   'invalidDescription', //  what was asked to be written cannot be an artifact
   'unreadableInput', //     a source file to be packed changed or cannot be read
 ] as const;

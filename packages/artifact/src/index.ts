@@ -18,6 +18,8 @@ export {
   signerFromPrivateKey,
   type Signer,
 } from './signature.ts';
+export { openArtifactFile, type OpenedArtifact } from './open-artifact.ts';
 export { readArtifact } from './read-artifact.ts';
+export { signArtifactFile, type SignOptions } from './sign-artifact.ts';
 export { writeArtifact, writeArtifactFile, type WriteOptions } from './write-artifact.ts';
 export { isStateScriptName } from './state-script.ts';

@@ -115,6 +115,7 @@ async function readHead(bytes: ByteReader, options: ReadOptions): Promise<Artifa
     scripts: header.scripts,
     payloads: [payload],
     compression,
+    ...(augmentManifest === undefined ? {} : { augmented: true }),
     files: () => readFiles(bytes, tar, payload, options),
     close: () => bytes.close(),
   };
@@ -134,6 +135,8 @@ async function* readFiles(
       return assertAllSeen(missing, 'data/0000.tar');
     }
     const compression = dataCompression(archive);
+    const { contentOffset: offset, sizeBytes } = archive;
+    options.onPayloadArchive?.({ payloadIndex: 0, compression, offset, sizeBytes });
     const decompress =
       compression === 'none'
         ? undefined

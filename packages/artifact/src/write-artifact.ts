@@ -1,8 +1,8 @@
 import { createReadStream } from 'node:fs';
-import { mkdtemp, open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import type { ArtifactDescription } from './artifact-description.ts';
+import { join } from 'node:path';
+import type { ArtifactDescription, PayloadFileSource } from './artifact-description.ts';
 import type { CompressionName } from './artifact.ts';
 import { sha256 } from './checksum.ts';
 import {
@@ -15,15 +15,16 @@ import {
 import { extensionOf } from './compression.ts';
 import { pieceBytes } from './limits.ts';
 import { encodeManifest } from './manifest.ts';
+import { writeOutputFile } from './output-file.ts';
 import { hashFile, type HashedFile } from './payload-source.ts';
 import { encodeSignature, type Signer } from './signature.ts';
 import { encodeTarHeader, endOfArchive, paddingOf } from './tar/header.ts';
 import { tarEntry, tarSize, writeTar } from './tar/write-tar.ts';
 import { encodeVersion } from './version.ts';
-import { assertDescription, encodeHeader, encodeHeaderAugment } from './write-header.ts';
+import { assertDescription, encodeHeader, encodeHeaderAugment, type FileSum } from './write-header.ts';
 
 export interface WriteOptions {
-  /** Default zstd. Devices before Mender 4 know gzip and lzma only. */
+  /** Default zstd; a payload packed already keeps its own. Devices before Mender 4 know gzip and lzma only. */
   readonly compression?: CompressionName;
   /** The codec's own level; default 6 for gzip and xz, 3 for zstd. */
   readonly level?: number;
@@ -51,20 +52,18 @@ export async function* writeArtifact(
 ): AsyncIterable<Uint8Array> {
   const plan = await planArtifact(description, options);
   yield plan.head;
-  if (plan.compression === 'none') {
-    yield* framed(plan, plan.tarBytes, plan.data());
+  if (plan.dataBytes !== undefined) {
+    yield* framed(plan, plan.dataBytes, plan.data());
     return;
   }
   const directory = await mkdtemp(join(options.temporaryDirectory ?? tmpdir(), 'artifact-'));
   try {
     const path = join(directory, 'data');
-    const file = await open(path, 'wx', 0o600);
-    let length = 0;
-    try {
-      for await (const piece of plan.data()) length += await writeAll(file, piece);
-    } finally {
-      await file.close();
-    }
+    const length = await writeOutputFile(path, async (file) => {
+      let written = 0;
+      for await (const piece of plan.data()) written += await file.write(piece);
+      return written;
+    });
     const content = createReadStream(path, { highWaterMark: pieceBytes }) as AsyncIterable<Uint8Array>;
     yield* framed(plan, length, content);
   } finally {
@@ -73,8 +72,8 @@ export async function* writeArtifact(
 }
 
 /**
- * Writes an artifact to a file, which appears under its name only when it is complete and on disk (`PATH.tmp`, fsync, rename, fsync
- * of the directory). After a fault nothing is left behind. Throws as `writeArtifact` does.
+ * Writes an artifact to a file, which appears under its name only when it is complete and on disk. After a fault nothing is left
+ * behind, and what had the name before is unchanged. Throws as `writeArtifact` does.
  */
 export async function writeArtifactFile(
   description: ArtifactDescription,
@@ -82,36 +81,27 @@ export async function writeArtifactFile(
   options: WriteOptions = {},
 ): Promise<{ readonly sizeBytes: number }> {
   const plan = await planArtifact(description, options);
-  const temporary = `${path}.tmp`;
-  const file = await open(temporary, 'w');
-  try {
-    let sizeBytes = await writeAll(file, plan.head);
+  return writeOutputFile(path, async (file) => {
+    let sizeBytes = await file.write(plan.head);
     const headerAt = sizeBytes;
-    // The size is not known yet; the header is written again when it is, and is as long.
-    sizeBytes += await writeAll(file, dataHeader(plan, 0));
+    // Where the size is not known yet, the header is written again when it is, and is as long.
+    sizeBytes += await file.write(dataHeader(plan, plan.dataBytes ?? 0));
     let length = 0;
-    for await (const piece of plan.data()) length += await writeAll(file, piece);
+    for await (const piece of plan.data()) length += await file.write(piece);
     sizeBytes += length;
-    sizeBytes += await writeAll(file, new Uint8Array(paddingOf(length)));
-    sizeBytes += await writeAll(file, endOfArchive);
-    await writeAll(file, dataHeader(plan, length), headerAt);
-    await file.sync();
-    await file.close();
-    await rename(temporary, path);
-    await syncDirectory(dirname(path));
+    sizeBytes += await file.write(new Uint8Array(paddingOf(length)));
+    sizeBytes += await file.write(endOfArchive);
+    if (plan.dataBytes === undefined) await file.write(dataHeader(plan, length), headerAt);
     return { sizeBytes };
-  } catch (error) {
-    await file.close().catch(() => undefined);
-    await rm(temporary, { force: true });
-    throw error;
-  }
+  });
 }
 
 interface Plan {
-  readonly compression: CompressionName;
   /** All before the payload's archive. */
   readonly head: Uint8Array;
   readonly dataName: string;
+  /** Size of the payload's archive, where that is known beforehand. */
+  readonly dataBytes: number | undefined;
   /** Size of the payload's archive before compression. */
   readonly tarBytes: number;
   readonly modifiedAt: number;
@@ -121,23 +111,21 @@ interface Plan {
 /** Reads the payload files for their checksums and makes everything that stands before them. */
 async function planArtifact(description: ArtifactDescription, options: WriteOptions): Promise<Plan> {
   assertDescription(description);
-  const { signal, compression = 'zstd', modifiedAt = 0 } = options;
+  const { modifiedAt = 0 } = options;
   const { augment } = description;
+  const { packed } = description.payload;
+  const compression = packed?.compression ?? options.compression ?? 'zstd';
   const extension = extensionOf[compression];
   const compress = (content: AsyncIterable<Uint8Array>) => compressed(content, compression, options);
   const whole = (tar: Uint8Array) => gathered(compress(oneChunk(tar)));
-  const hashAll = async (sources: ArtifactDescription['payload']['files'] = []) => {
-    const hashed: HashedFile[] = [];
-    for (const source of sources) hashed.push(await hashFile(source, signal));
-    return hashed;
-  };
 
-  const files = await hashAll(description.payload.files);
-  const augmentFiles = await hashAll(augment?.files);
+  const files = await hashAll(description.payload.files, options.signal);
+  const augmentFiles = await hashAll(augment?.files, options.signal);
+  const payloadSums = packed?.files ?? files;
   const version = encodeVersion(description.formatVersion ?? 3);
-  const header = await whole(encodeHeader(description, description.payload, files, modifiedAt));
+  const header = await whole(encodeHeader(description, description.payload, payloadSums, modifiedAt));
   const manifest = encodeManifest([
-    ...sums(files),
+    ...lines(payloadSums),
     [`header.tar${extension}`, sha256(header)],
     ['version', sha256(version)],
   ]);
@@ -150,19 +138,29 @@ async function planArtifact(description: ArtifactDescription, options: WriteOpti
   } else {
     const augmentHeader = await whole(encodeHeaderAugment(description, augment, augmentFiles, modifiedAt));
     const augmentName = `header-augment.tar${extension}`;
-    const augmentManifest = encodeManifest([...sums(augmentFiles), [augmentName, sha256(augmentHeader)]]);
+    const augmentManifest = encodeManifest([...lines(augmentFiles), [augmentName, sha256(augmentHeader)]]);
     head.push(member('manifest-augment', augmentManifest));
     head.push(member(`header.tar${extension}`, header), member(augmentName, augmentHeader));
   }
   const allFiles = [...files, ...augmentFiles];
+  const tarBytes = packed?.sizeBytes ?? tarSize(allFiles);
   return {
-    compression,
     head: Buffer.concat(head),
     dataName: `data/0000.tar${extension}`,
-    tarBytes: tarSize(allFiles),
+    dataBytes: packed?.sizeBytes ?? (compression === 'none' ? tarBytes : undefined),
+    tarBytes,
     modifiedAt,
-    data: () => compress(writeTar(allFiles, modifiedAt)),
+    data: packed?.open ?? (() => compress(writeTar(allFiles, modifiedAt))),
   };
+}
+
+async function hashAll(
+  sources: readonly PayloadFileSource[] | undefined,
+  signal: AbortSignal | undefined,
+): Promise<readonly HashedFile[]> {
+  const hashed: HashedFile[] = [];
+  for (const source of sources ?? []) hashed.push(await hashFile(source, signal));
+  return hashed;
 }
 
 function compressed(
@@ -195,39 +193,13 @@ async function* framed(
 const reserveFromBytes = 0.99 * 8 * 1024 ** 3;
 
 function dataHeader(plan: Plan, sizeBytes: number): Uint8Array {
-  const { dataName: name, modifiedAt, tarBytes } = plan;
-  return encodeTarHeader({ name, sizeBytes, mode: 0o600, modifiedAt }, tarBytes >= reserveFromBytes);
+  const { dataName: name, modifiedAt, tarBytes, dataBytes } = plan;
+  const reserves = dataBytes === undefined && tarBytes >= reserveFromBytes;
+  return encodeTarHeader({ name, sizeBytes, mode: 0o600, modifiedAt }, reserves);
 }
 
-function sums(files: readonly HashedFile[]): (readonly [string, string])[] {
+function lines(files: readonly FileSum[]): (readonly [string, string])[] {
   return files.map(({ name, sha256: sum }) => [`data/0000/${name}`, sum] as const);
-}
-
-async function writeAll(
-  file: FileHandle,
-  bytes: Uint8Array,
-  position: number | null = null,
-): Promise<number> {
-  for (let at = 0; at < bytes.length;) {
-    const { bytesWritten } = await file.write(
-      bytes,
-      at,
-      bytes.length - at,
-      position === null ? null : position + at,
-    );
-    at += bytesWritten;
-  }
-  return bytes.length;
-}
-
-/** Makes the new name durable. */
-async function syncDirectory(path: string): Promise<void> {
-  const directory = await open(path, 'r');
-  try {
-    await directory.sync();
-  } finally {
-    await directory.close();
-  }
 }
 
 async function gathered(content: AsyncIterable<Uint8Array>): Promise<Uint8Array> {

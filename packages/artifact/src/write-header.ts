@@ -4,11 +4,16 @@ import { ArtifactError } from './errors.ts';
 import { encodeHeaderInfo, faultsIn } from './header-info.ts';
 import { assertDepth, encodeJson, isObject, sortKeys, type Json } from './json.ts';
 import { limits } from './limits.ts';
-import type { HashedFile } from './payload-source.ts';
 import { isStateScriptName } from './state-script.ts';
 import { endOfArchive } from './tar/header.ts';
 import { tarEntry } from './tar/write-tar.ts';
 import { encodeTypeInfo, type TypeInfo } from './type-info.ts';
+
+/** A payload file as the manifest lists it. */
+export interface FileSum {
+  readonly name: string;
+  readonly sha256: string;
+}
 
 const scriptMode = 0o755;
 const fileMode = 0o600;
@@ -17,7 +22,7 @@ const fileMode = 0o600;
 export function encodeHeader(
   description: ArtifactDescription,
   payload: PayloadDescription,
-  files: readonly HashedFile[],
+  files: readonly FileSum[],
   modifiedAt: number,
 ): Uint8Array {
   const version = description.formatVersion ?? 3;
@@ -44,7 +49,7 @@ export function encodeHeader(
 export function encodeHeaderAugment(
   description: ArtifactDescription,
   augment: PayloadDescription,
-  files: readonly HashedFile[],
+  files: readonly FileSum[],
   modifiedAt: number,
 ): Uint8Array {
   const entry = (name: string, content: Uint8Array) => tarEntry(name, content, fileMode, modifiedAt);
@@ -64,7 +69,8 @@ export function assertDescription(description: ArtifactDescription): void {
   const { payload, augment } = description;
   const version = description.formatVersion ?? 3;
   const faults = faultsIn(headerInfoOf(description, payload));
-  const names = [...(payload.files ?? []), ...(augment?.files ?? [])].map(nameOf);
+  const payloadNames = payload.packed?.files.map(({ name }) => name) ?? (payload.files ?? []).map(nameOf);
+  const names = [...payloadNames, ...(augment?.files ?? []).map(nameOf)];
   const scripts = (description.scripts ?? []).map(({ name }) => name);
   for (const name of duplicatesIn(names)) faults.push(`two payload files are called ${name}`);
   for (const name of duplicatesIn(scripts)) faults.push(`two state scripts are called ${name}`);
@@ -76,10 +82,13 @@ export function assertDescription(description: ArtifactDescription): void {
     if (content.length > limits.script)
       faults.push(`the state script ${name} is over ${limits.script} bytes long`);
   }
-  if (payload.type === 'rootfs-image' && payload.files?.length !== 1)
+  if (payload.type === 'rootfs-image' && payloadNames.length !== 1)
     faults.push('a root file system payload has one file');
   if (payload.type === null && (names.length > 0 || hasMetaData(payload) || augment !== undefined)) {
     faults.push('an empty payload has neither files nor meta-data nor augmentation');
+  }
+  if (payload.packed !== undefined && (payload.files !== undefined || augment !== undefined)) {
+    faults.push('a payload that is packed already takes no more files');
   }
   if (version === 2 && (payload.type !== 'rootfs-image' || augment !== undefined)) {
     faults.push('version 2 artifacts can only hold a rootfs-image; use version 3');
@@ -106,7 +115,7 @@ function headerInfoOf(description: ArtifactDescription, payload: PayloadDescript
   };
 }
 
-function typeInfoOf(payload: PayloadDescription, files: readonly HashedFile[]): TypeInfo {
+function typeInfoOf(payload: PayloadDescription, files: readonly FileSum[]): TypeInfo {
   const { type, provides, depends, clearsProvides, checksumProvide } = payload;
   const first = files[0];
   const checksum =

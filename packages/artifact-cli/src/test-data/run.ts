@@ -1,4 +1,4 @@
-import { Writable } from 'node:stream';
+import { Readable, Writable } from 'node:stream';
 import { runCommand } from '../run-command.ts';
 
 export interface Result {
@@ -11,11 +11,17 @@ export interface Result {
 /** Runs the command line in this process and gathers what it writes. */
 export async function run(
   args: readonly string[],
-  options: { environment?: Record<string, string>; programName?: string; signal?: AbortSignal } = {},
+  options: {
+    environment?: Record<string, string>;
+    programName?: string;
+    signal?: AbortSignal;
+    stdin?: string;
+  } = {},
 ): Promise<Result> {
   const out = gathering();
   const err = gathering();
   const exitCode = await runCommand(args, {
+    stdin: Readable.from([Buffer.from(options.stdin ?? '')]),
     stdout: out.stream,
     stderr: err.stream,
     isTerminal: false,

@@ -1,0 +1,59 @@
+import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+
+/** A file being written under a temporary name. */
+export interface OutputFile {
+  /** Appends all of the bytes, or with `position` writes over what is there; answers their number. */
+  readonly write: (bytes: Uint8Array, position?: number) => Promise<number>;
+}
+
+/**
+ * Writes a file that appears under its name only when it is complete and on disk: `PATH.tmp`, fsync, rename, fsync of the directory. A file
+ * that is replaced gives its mode and, where we may, its owner; a link is followed. After a fault nothing is left behind.
+ */
+export async function writeOutputFile<T>(path: string, write: (file: OutputFile) => Promise<T>): Promise<T> {
+  const target = await realpath(path).catch(() => path);
+  const replaced = await stat(target).catch(() => undefined);
+  const temporary = `${target}.tmp`;
+  const file = await open(temporary, 'w');
+  try {
+    const result = await write({ write: (bytes, position) => writeAll(file, bytes, position ?? null) });
+    if (replaced !== undefined) {
+      await file.chmod(replaced.mode & 0o7777);
+      // Only root may give files away; others keep what they write.
+      await file.chown(replaced.uid, replaced.gid).catch(() => undefined);
+    }
+    await file.sync();
+    await file.close();
+    await rename(temporary, target);
+    await syncDirectory(dirname(target));
+    return result;
+  } catch (error) {
+    await file.close().catch(() => undefined);
+    await rm(temporary, { force: true });
+    throw error;
+  }
+}
+
+async function writeAll(file: FileHandle, bytes: Uint8Array, position: number | null): Promise<number> {
+  for (let at = 0; at < bytes.length;) {
+    const { bytesWritten } = await file.write(
+      bytes,
+      at,
+      bytes.length - at,
+      position === null ? null : position + at,
+    );
+    at += bytesWritten;
+  }
+  return bytes.length;
+}
+
+/** Makes the new name durable. */
+async function syncDirectory(path: string): Promise<void> {
+  const directory = await open(path, 'r');
+  try {
+    await directory.sync();
+  } finally {
+    await directory.close();
+  }
+}
