@@ -51,14 +51,14 @@ export async function deploymentNeeds(ground: ClientGround): Promise<DeploymentN
     verificationKeys: await verificationKeys(ground),
     decompressors,
     builtInInstallers: {
-      'rootfs-image': (workTree) =>
+      'rootfs-image': ({ path, log }) =>
         rootfsImage({
-          system,
+          system: { ...system, log },
           rootfsPartA: configuration.RootfsPartA,
           rootfsPartB: configuration.RootfsPartB,
           kernelCommandLine: paths.kernelCommandLine,
           bootEnvironment,
-          workDirectory: workTree.path,
+          workDirectory: path,
         }),
     },
     limits: {
