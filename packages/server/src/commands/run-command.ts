@@ -4,12 +4,9 @@ import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Clock } from '../clock.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
 import { settings, settingsHelp, type Setting } from '../configuration/settings.ts';
-import { openSqliteDatabase } from '../database/open-database.ts';
 import type { Log } from '../log.ts';
 import { ServerError } from '../server-error.ts';
-import { createUserCommand } from './create-user.ts';
 import { databasePath } from './data-directory.ts';
-import { serve } from './serve.ts';
 
 /** What a command may use of the machine; main.ts alone has the real one. */
 export interface World {
@@ -47,7 +44,10 @@ const commands: Readonly<Record<string, Command>> = {
     ),
     help: settingsHelp,
     run: async (values, world) => {
-      const stop = await serve(readConfiguration(values, world.environment), world);
+      const configuration = readConfiguration(values, world.environment);
+      // Loaded when it is clear that it is needed: a mistyped option is answered at once.
+      const { serve } = await import('./serve.ts');
+      const stop = await serve(configuration, world);
       await world.stopRequested();
       world.log('info', 'stopping');
       await stop();
@@ -66,6 +66,7 @@ const commands: Readonly<Record<string, Command>> = {
           '--password-stdin is missing: a password is read from standard input, never from the command line',
         );
       }
+      const { createUserCommand } = await import('./create-user.ts');
       const id = await createUserCommand(directory, { email, password: await readLine() }, clock);
       print(`user ${id} created`);
     },
@@ -77,6 +78,7 @@ const commands: Readonly<Record<string, Command>> = {
     run: async (values, { environment, clock, print }) => {
       const directory = dataDirectory(values, environment);
       await mkdir(directory, { recursive: true, mode: 0o700 });
+      const { openSqliteDatabase } = await import('../database/open-database.ts');
       const database = await openSqliteDatabase(databasePath(directory), clock);
       await database.close();
       print('the database is up to date');

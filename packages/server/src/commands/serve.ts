@@ -50,7 +50,6 @@ export async function serve(
       configuration: { ...configuration, tls, publicUrl: publicUrl(configuration, address) },
     });
     const url = await server.listen(address);
-    print(`Tandem is ready at ${configuration.publicUrl ?? url}`);
     if (tls !== undefined && isSelfMade(tls)) {
       print(
         `Certificate authority: ${tls.authorityPath}\nSHA-256 fingerprint:   ${tls.authorityFingerprint}`,
@@ -58,6 +57,9 @@ export async function serve(
     }
     const door = await server.openFirstAdministrator();
     if (door !== undefined) print(invitation(door));
+    const reachable = publicUrl(configuration, address);
+    // The last line: whoever waits for it has read the others.
+    print(`Tandem is ready at ${reachable === undefined ? url : `${reachable} (listening on ${url})`}`);
     return async () => {
       await server.close();
       unlock();

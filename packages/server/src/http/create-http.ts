@@ -58,9 +58,15 @@ export function createHttp({ tls, maxBodyBytes, log, clock }: HttpOptions): Fast
         : { 'strict-transport-security': 'max-age=31536000; includeSubDomains; preload' }),
     });
   });
+  let isClosing = false;
+  app.addHook('preClose', async () => {
+    isClosing = true;
+  });
   app.addHook('onSend', async (request, reply, payload) => {
     // The rest of an upload nobody reads any more would otherwise be taken for the next request.
-    if (reply.statusCode >= 400 && !request.raw.complete) reply.header('connection', 'close');
+    const isUnread = reply.statusCode >= 400 && !request.raw.complete;
+    // A server that stops must not wait for connections that are merely kept.
+    if (isUnread || isClosing) reply.header('connection', 'close');
     return payload;
   });
   logRequests(app, log, clock);
