@@ -59,6 +59,7 @@ export async function deploymentNeeds(ground: ClientGround): Promise<DeploymentN
           kernelCommandLine: paths.kernelCommandLine,
           bootEnvironment,
           workDirectory: path,
+          stepTimeoutMs: configuration.ModuleTimeoutSeconds * seconds,
         }),
     },
     limits: {
@@ -75,7 +76,13 @@ export function serversOf(configuration: Configuration): readonly string[] {
   return configuration.ServerURL === '' ? configuration.Servers : [configuration.ServerURL];
 }
 
-export async function httpOf({ system, configuration, version }: ClientGround): Promise<SendHttp> {
+const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
+
+export async function httpOf(ground: ClientGround): Promise<SendHttp> {
+  const { system, configuration, environment, version } = ground;
+  const proxy = proxyVariables.find((name) => (environment[name] ?? '') !== '');
+  if (proxy !== undefined)
+    system.log('warning', `${proxy} is set, but proxies are not supported yet: connecting directly.`);
   const trust = await loadTrust(
     system.files,
     {

@@ -132,6 +132,7 @@ test('the words of the first generation are understood', () => {
       ['-c', 'file', 'commit'],
     ],
     [['--help'], ['--help']],
+    [['help'], ['--help']],
   ] as const) {
     assert.deepEqual(fromSingleDash(old), now);
   }

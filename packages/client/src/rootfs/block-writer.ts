@@ -1,12 +1,9 @@
-import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 
 export const blockBytes = 1024 * 1024;
 
 export interface WrittenImage {
   readonly sizeBytes: number;
-  /** Of the bytes as they came, lower-case hexadecimal. */
-  readonly sha256: string;
   /** Blocks that were the same already and were left alone. */
   readonly sameBlocks: number;
   readonly writtenBlocks: number;
@@ -22,7 +19,6 @@ export async function writeBlocks(
   content: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
 ): Promise<WrittenImage> {
-  const hash = createHash('sha256');
   const present = Buffer.allocUnsafeSlow(blockBytes);
   let gathering = Buffer.allocUnsafeSlow(blockBytes);
   let spare = Buffer.allocUnsafeSlow(blockBytes);
@@ -51,7 +47,6 @@ export async function writeBlocks(
   try {
     for await (const chunk of content) {
       signal.throwIfAborted();
-      hash.update(chunk);
       for (let taken = 0; taken < chunk.length;) {
         const count = Math.min(blockBytes - filled, chunk.length - taken);
         gathering.set(chunk.subarray(taken, taken + count), filled);
@@ -65,7 +60,7 @@ export async function writeBlocks(
     // Also when the content breaks off: the file is closed after this.
     await underWay;
   }
-  return { sizeBytes: position, sha256: hash.digest('hex'), ...counts };
+  return { sizeBytes: position, ...counts };
 }
 
 async function holds(file: FileHandle, block: Buffer, present: Buffer, at: number): Promise<boolean> {

@@ -36,13 +36,21 @@ async function hashOf(path: string, flags: number, sizeBytes: number, signal: Ab
   const file = await open(path, flags);
   try {
     const hash = createHash('sha256');
-    const piece = alignedBuffer();
+    let [piece, spare] = [alignedBuffer(), alignedBuffer()];
+    let reading = readPiece(file, piece, 0);
     for (let position = 0; position < sizeBytes;) {
       signal.throwIfAborted();
-      const count = await readPiece(file, piece, position);
+      const count = await reading;
       if (count === 0) throw new Error(`${path} ends after ${position} of ${sizeBytes} bytes.`);
+      // The next piece is on its way while this one is hashed.
+      if (position + count < sizeBytes) {
+        reading = readPiece(file, spare, position + count);
+        // Awaited in the next round, unless the work is called off first.
+        reading.catch(() => undefined);
+      }
       hash.update(piece.subarray(0, Math.min(count, sizeBytes - position)));
       position += count;
+      [piece, spare] = [spare, piece];
     }
     return hash.digest('hex');
   } finally {

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -43,6 +44,7 @@ async function device(variables: Record<string, string> = settled, running: 2 | 
     kernelCommandLine,
     bootEnvironment: () => Promise.resolve(environment),
     workDirectory,
+    stepTimeoutMs: 10_000,
   });
   const variablesNow = async () => Object.fromEntries(await environment.read());
   return { installer, environment, paths, run, variablesNow, home };
@@ -61,7 +63,7 @@ async function* payload(...names: string[]): AsyncGenerator<PayloadFile> {
       contentOffset: 0,
       mode: 0o644,
       modifiedAt: 0,
-      sha256: '',
+      sha256: createHash('sha256').update(newImage).digest('hex'),
       content,
     };
   }
@@ -181,6 +183,22 @@ describe('a root file system update', () => {
     await writeFile(join(home, 'env1'), Buffer.alloc(512, 0xff));
     await writeFile(join(home, 'env2'), Buffer.alloc(512, 0xff));
     await assert.rejects(steps.download(installer), { code: 'bothCopiesInvalid' });
+  });
+
+  test('does not wait for a boot environment that never answers', async () => {
+    const { home, paths } = await device();
+    const installer = rootfsImage({
+      system,
+      rootfsPartA: paths[2],
+      rootfsPartB: paths[10],
+      kernelCommandLine: join(home, 'cmdline'),
+      bootEnvironment: () => new Promise(() => undefined),
+      workDirectory: home,
+      stepTimeoutMs: 50,
+    });
+    for (const step of ['artifactInstall', 'artifactCommit', 'artifactRollback'] as const) {
+      await assert.rejects(steps[step](installer), { code: 'timedOut', message: /more than 0.05 s/ });
+    }
   });
 
   test('holds exactly one file', async () => {

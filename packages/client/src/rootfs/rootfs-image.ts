@@ -23,6 +23,8 @@ export interface RootfsImageOptions {
   readonly bootEnvironment: (signal: AbortSignal) => Promise<BootEnvironment>;
   /** Survives power cuts from download to cleanup. */
   readonly workDirectory: string;
+  /** Longest time of each step but the download, whose own waits are bounded (ModuleTimeoutSeconds). */
+  readonly stepTimeoutMs: number;
 }
 
 /**
@@ -67,6 +69,9 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
     return number === '' ? undefined : partitionByNumber(pair, number);
   };
 
+  const step = (run: (signal: AbortSignal) => Promise<void>) => (signal: AbortSignal) =>
+    inTime(run, options.stepTimeoutMs, signal);
+
   return {
     async download(_payload, files, signal) {
       const situation = await look(signal);
@@ -88,7 +93,7 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
       if (written === 0) throw new DeviceError('badImage', 'The root file system artifact holds no file.');
     },
 
-    async artifactInstall(signal) {
+    artifactInstall: step(async (signal) => {
       const situation = await look(signal);
       const running = await situation.running();
       const inactive = otherPartition(situation.pair, running);
@@ -98,13 +103,13 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
       await system.files.writeDurably(originalPartFile, `${running.number}\n`);
       await situation.environment.write({ ...bootOf(inactive), upgrade_available: '1', bootcount: '0' });
       system.log('info', `The next boot tries ${inactive.path} (partition ${inactive.number}).`);
-    },
+    }),
 
     needsArtifactReboot: () => Promise.resolve('Automatic'),
     // Not asked for with Automatic; the client reboots the device itself.
     artifactReboot: () => Promise.resolve(),
 
-    async artifactVerifyReboot(signal) {
+    artifactVerifyReboot: step(async (signal) => {
       const situation = await look(signal);
       if (!situation.onTrial) {
         throw new DeviceError(
@@ -113,9 +118,9 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
         );
       }
       await assertRunning(situation);
-    },
+    }),
 
-    async artifactCommit(signal) {
+    artifactCommit: step(async (signal) => {
       const situation = await look(signal);
       const running = await situation.running();
       const original = await rememberedOriginal(situation.pair);
@@ -134,11 +139,11 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
         );
       }
       await situation.environment.write({ upgrade_available: '0' });
-    },
+    }),
 
     supportsRollback: () => Promise.resolve(true),
 
-    async artifactRollback(signal) {
+    artifactRollback: step(async (signal) => {
       const { pair, chosen, onTrial, environment } = await look(signal);
       const original =
         (await rememberedOriginal(pair)) ?? (onTrial ? otherPartition(pair, chosen) : undefined);
@@ -146,11 +151,11 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
       if (original === undefined || (!onTrial && original.number === chosen.number)) return;
       await environment.write({ ...bootOf(original), upgrade_available: '0' });
       system.log('info', `The next boot goes back to ${original.path} (partition ${original.number}).`);
-    },
+    }),
 
     artifactRollbackReboot: () => Promise.resolve(),
 
-    async artifactVerifyRollbackReboot(signal) {
+    artifactVerifyRollbackReboot: step(async (signal) => {
       const situation = await look(signal);
       if (situation.onTrial) {
         throw new DeviceError(
@@ -159,11 +164,40 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
         );
       }
       await assertRunning(situation);
-    },
+    }),
 
     artifactFailure: () => Promise.resolve(),
     cleanup: () => Promise.resolve(),
   };
+}
+
+/** A device whose storage hangs must not hang the update: the step fails, whatever becomes of what it waits for. */
+async function inTime(
+  run: (signal: AbortSignal) => Promise<void>,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const timeUp = new AbortController();
+  let onEnd: () => void = () => undefined;
+  const ended = new Promise<never>((_resolve, reject) => {
+    onEnd = () => {
+      reject(signal.aborted ? signal.reason : timeUp.signal.reason);
+    };
+  });
+  const either = AbortSignal.any([signal, timeUp.signal]);
+  either.addEventListener('abort', onEnd, { once: true });
+  const timer = setTimeout(() => {
+    timeUp.abort(
+      new DeviceError('timedOut', `The step took more than ${timeoutMs / 1000} s (ModuleTimeoutSeconds).`),
+    );
+  }, timeoutMs);
+  try {
+    signal.throwIfAborted();
+    await Promise.race([run(either), ended]);
+  } finally {
+    clearTimeout(timer);
+    either.removeEventListener('abort', onEnd);
+  }
 }
 
 interface Situation {

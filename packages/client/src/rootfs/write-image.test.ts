@@ -40,8 +40,10 @@ async function* inPieces(bytes: Buffer, ...sizes: number[]): AsyncGenerator<Uint
 const imageOf = (bytes: Buffer, content = inPieces(bytes, 65_536)) => ({
   name: 'rootfs.ext4',
   sizeBytes: bytes.length,
+  sha256: sha256(bytes),
   content,
 });
+const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 describe('an image', () => {
   test('of any size, in pieces of any size, is in the partition, and the rest of the partition is as it was', async () => {
@@ -50,7 +52,7 @@ describe('an image', () => {
         const bytes = randomBytes(size);
         const target = await partition(4 * MiB);
         const written = await writeImage(system, target, imageOf(bytes, inPieces(bytes, ...pieces)), forever);
-        assert.equal(written.sha256, createHash('sha256').update(bytes).digest('hex'));
+        assert.equal(written.sizeBytes, size);
         const found = await readFile(target.path);
         assert.ok(found.subarray(0, size).equals(bytes));
         assert.ok(found.subarray(size).equals(Buffer.alloc(4 * MiB - size, 0x11)));
@@ -79,7 +81,7 @@ describe('an image', () => {
     const content = (async function* () {
       yield await Promise.reject<Uint8Array>(new Error('the content was asked for'));
     })();
-    const image = { name: 'big.ext4', sizeBytes: MiB + 1, content };
+    const image = { name: 'big.ext4', sizeBytes: MiB + 1, sha256: '', content };
     await assert.rejects(writeImage(system, target, image, forever), {
       code: 'badImage',
       message: /big\.ext4 .* 1048577 bytes and the partition 1048576/,

@@ -8,7 +8,8 @@ import { sha256ReadBack } from './read-back.ts';
 export interface Image {
   readonly name: string;
   readonly sizeBytes: number;
-  /** Ends only after its checksum was found right; throws otherwise. */
+  /** From the manifest, lower-case hexadecimal: what the medium must hold in the end. */
+  readonly sha256: string;
   readonly content: AsyncIterable<Uint8Array>;
 }
 
@@ -45,10 +46,10 @@ export async function writeImage(
     );
   }
   const found = await sha256ReadBack(partition.path, written.sizeBytes, log, signal);
-  if (found !== written.sha256) {
+  if (found !== image.sha256) {
     throw new DeviceError(
       'writeFailed',
-      `${partition.path} does not hold what was written to it (SHA-256 ${found}, expected ${written.sha256}): ` +
+      `${partition.path} does not hold what was written to it (SHA-256 ${found}, expected ${image.sha256}): ` +
         'the medium is failing. The running system is untouched.',
     );
   }

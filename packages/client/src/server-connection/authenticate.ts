@@ -22,8 +22,8 @@ const path = '/api/devices/v1/authentication/auth_requests';
 const largestAnswerBytes = 64 * 1024;
 
 /**
- * Asks the servers, in order, to accept this device (client contract 7.3), until one does. Throws the last `ServerError`, of
- * code `unauthorized` when any server answered that it does not know or accept the device.
+ * Asks the servers, in order, to accept this device (client contract 7.3), until one does. Throws a `ServerError` that tells
+ * of all of them, of code `unauthorized` when any answered that it does not know or accept the device.
  */
 export async function authenticate(
   { send, log, clock }: { readonly send: SendHttp; readonly log: Log; readonly clock: Pick<Clock, 'now'> },
@@ -45,27 +45,37 @@ export async function authenticate(
     'X-MEN-Signature': key.sign(body),
     Authorization: 'API_KEY',
   };
-  let worst: ServerError | undefined;
+  const failures: ServerError[] = [];
   for (const serverUrl of servers) {
     try {
       const request = { method: 'POST', url: `${serverUrl}${path}`, headers, body } as const;
       const answer = await exchange(send, request, largestAnswerBytes, signal);
       const token = tokenOf(answer, serverUrl, clock.now());
+      for (const { message } of failures) log('warning', message);
       log('info', `Authenticated with ${serverUrl}.`);
       return { serverUrl, token };
     } catch (error) {
       if (!(error instanceof ServerError)) throw error;
-      log('error', error.message);
-      if (worst?.code !== 'unauthorized') worst = error;
+      failures.push(error);
     }
   }
-  throw (
-    worst ??
-    new ServerError(
+  throw allFailed(failures);
+}
+
+/** One error for all servers; that one of them knows us and says no weighs more than that others are not there. */
+function allFailed(failures: readonly ServerError[]): ServerError {
+  const worst = failures.find(({ code }) => code === 'unauthorized') ?? failures.at(-1);
+  if (worst === undefined) {
+    return new ServerError(
       'unreachable',
       'Cannot authenticate: no server is configured. Set ServerURL in mender.conf.',
-    )
-  );
+    );
+  }
+  return new ServerError(worst.code, failures.map(({ message }) => message).join(' '), {
+    status: worst.status,
+    retryAfterMs: worst.retryAfterMs,
+    cause: worst,
+  });
 }
 
 /** A token is letters, digits and the signs of base64url between points; anything else must not get into a header. */

@@ -6,6 +6,7 @@
  * - `badBootEnvironment`: the bootloader's variables cannot be read, written, or trusted.
  * - `badImage`: the image cannot go into the partition.
  * - `writeFailed`: the partition does not hold what was written to it.
+ * - `timedOut`: a step took longer than ModuleTimeoutSeconds.
  * - `wrongState`: the step does not fit what the bootloader says has happened.
  */
 export type DeviceErrorCode =
@@ -18,6 +19,7 @@ export type DeviceErrorCode =
   | 'badBootEnvironment'
   | 'badImage'
   | 'writeFailed'
+  | 'timedOut'
   | 'wrongState';
 
 /** What is wrong with this device itself: how it is set up, what it is made of, or what it holds. */
