@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
 import { after, before, describe, it } from 'node:test';
 import { allEndpoints, type Endpoint } from '@tandem/api';
 import { createTenant } from './database/tenants.ts';
@@ -131,6 +132,17 @@ describe('answers of the whole server', () => {
       headers: { 'x-men-requestid': 'a b'.repeat(200) },
     });
     assert.match(String(hostile.headers['x-men-requestid']), /^[0-9a-f]{8}-/);
+  });
+
+  it('are errors of ours for what is no request at all', async () => {
+    const badPath = await server.request('GET', '/%zz');
+    assert.equal(badPath.status, 400);
+    assert.ok((badPath.json as { error: string; request_id: string }).request_id);
+    const url = await server.server.listen({ host: '127.0.0.1', port: 0 });
+    const socket = connect(Number(new URL(url).port), '127.0.0.1');
+    socket.end('this is not HTTP\r\n\r\n');
+    const answer = (await socket.toArray()).join('');
+    assert.match(answer, /^HTTP\/1\.1 400 [\s\S]*\{"error":"bad request"\}$/);
   });
 
   it('are 405 for another method and list the methods for OPTIONS', async () => {

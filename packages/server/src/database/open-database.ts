@@ -32,8 +32,8 @@ export async function openSqliteDatabase(path: string, clock: Clock): Promise<Da
   const reader = connect(path);
   reader.exec('PRAGMA query_only = ON');
 
-  const write = new Kysely<Tables>({ dialect: sqliteDialect(writer) });
-  const read = new Kysely<Tables>({ dialect: sqliteDialect(reader) });
+  const write = new Kysely<Tables>({ dialect: sqliteDialect(writer, 'writing') });
+  const read = new Kysely<Tables>({ dialect: sqliteDialect(reader, 'reading') });
   // The brand is given here and nowhere else.
   const transaction = write as Transaction;
   const group = groupCommit(

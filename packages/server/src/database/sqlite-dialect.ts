@@ -15,17 +15,18 @@ const maxCachedStatements = 500;
 
 /**
  * Kysely on `node:sqlite`. One connection, used as it comes: who may use it when is settled by the unit of work, so that Kysely's
- * own transactions are refused here.
+ * own transactions are refused here. The connection that writes is used inside a transaction alone: a query of a unit of work that
+ * has ended is refused, instead of being stored by itself.
  */
-export const sqliteDialect = (sqlite: DatabaseSync): Dialect => ({
+export const sqliteDialect = (sqlite: DatabaseSync, use: 'reading' | 'writing'): Dialect => ({
   createAdapter: () => new SqliteAdapter(),
   createQueryCompiler: () => new SqliteQueryCompiler(),
   createIntrospector: (kysely) => new SqliteIntrospector(kysely),
-  createDriver: () => sqliteDriver(sqlite),
+  createDriver: () => sqliteDriver(sqlite, use),
 });
 
-function sqliteDriver(sqlite: DatabaseSync): Driver {
-  const connection = sqliteConnection(sqlite);
+function sqliteDriver(sqlite: DatabaseSync, use: 'reading' | 'writing'): Driver {
+  const connection = sqliteConnection(sqlite, use);
   const refuse = () => Promise.reject(new DatabaseError('misuse', 'transactions begin by unitOfWork alone'));
   return {
     init: () => Promise.resolve(),
@@ -39,7 +40,7 @@ function sqliteDriver(sqlite: DatabaseSync): Driver {
 }
 
 /** Statements are compiled once and kept, the least recently used given up first. */
-function sqliteConnection(sqlite: DatabaseSync): DatabaseConnection {
+function sqliteConnection(sqlite: DatabaseSync, use: 'reading' | 'writing'): DatabaseConnection {
   const statements = new Map<string, Prepared>();
   const prepare = (sql: string): Prepared => {
     const statement = statements.get(sql) ?? prepared(sqlite, sql);
@@ -52,6 +53,9 @@ function sqliteConnection(sqlite: DatabaseSync): DatabaseConnection {
   return {
     // Not async and without a wait inside: all queries of a group must run in one turn of the event loop.
     executeQuery: <R>(query: CompiledQuery) => {
+      if (use === 'writing' && !sqlite.isTransaction) {
+        return Promise.reject(new DatabaseError('misuse', 'the unit of work of this query has ended'));
+      }
       try {
         return Promise.resolve(run<R>(prepare(query.sql), query));
       } catch (error) {

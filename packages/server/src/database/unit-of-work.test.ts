@@ -96,6 +96,12 @@ describe('units of work on a real SQLite file', () => {
     });
   }
 
+  it('refuses a query of a unit that has ended', async () => {
+    const leaked = await database.unitOfWork((tx) => Promise.resolve({ tx }));
+    await assert.rejects(recordChange(leaked.tx, actor, { kind: 'late', ref: 'x', time: 1 }), /has ended/);
+    assert.deepEqual(await refs('late'), []);
+  });
+
   it('refuses a transaction beside the unit of work, and a write through the reader', async () => {
     await assert.rejects(
       database.read.transaction().execute(async () => undefined),

@@ -33,6 +33,8 @@ export interface Call<E extends Endpoint> {
   /** The jti of the caller's token; undefined where the audience is `none`. */
   readonly tokenId: string | undefined;
   readonly requestId: string;
+  /** Of whoever holds the other end of the connection: a proxy, where there is one. */
+  readonly remoteAddress: string;
   /** Ends long work when the caller is gone. */
   readonly signal: AbortSignal;
 }
@@ -139,6 +141,7 @@ const describeCall = (read: object, request: FastifyRequest, reply: FastifyReply
   method: request.method,
   url: request.url,
   requestId: request.id,
+  remoteAddress: request.ip,
   get signal() {
     const gone = new AbortController();
     const abort = () => gone.abort(new Error('the caller closed the connection'));

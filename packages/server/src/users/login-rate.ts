@@ -2,7 +2,10 @@ import type { Clock } from '../clock.ts';
 import { ServerError } from '../server-error.ts';
 
 export interface LoginRate {
-  /** Runs an attempt, or throws `tooManyRequests`: too many have failed for this name, or too many run at once. */
+  /**
+   * Runs an attempt, or throws `tooManyRequests`: too many have failed under this name, or too many run at once. The name is an
+   * address and where it is tried from, so that nobody can lock out another from afar.
+   */
   readonly attempt: <R>(name: string, run: () => Promise<R>) => Promise<R>;
 }
 

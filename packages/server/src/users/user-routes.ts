@@ -56,9 +56,9 @@ function registerSessions(
   register: RegisterRoute,
   { users, tokens, rate, firstAdministrator }: UserRouteNeeds,
 ): void {
-  register(login, async ({ headers, body }) => {
+  register(login, async ({ headers, body, remoteAddress }) => {
     const { email, password } = basicCredentials(headers.authorization);
-    const user = await rate.attempt(email.toLowerCase(), async () => {
+    const user = await rate.attempt(`${remoteAddress} ${email.toLowerCase()}`, async () => {
       const found = await users.withPassword(email, password);
       if (found === undefined) throw new ServerError('unauthorized', 'unauthorized');
       return found;
