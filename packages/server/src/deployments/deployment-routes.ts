@@ -25,6 +25,7 @@ import { assertUuid } from '../uuid.ts';
 import { deviceStatuses, listDirection, listFilter } from './deployment-queries.ts';
 import type { DeploymentFilter } from './deployment-store.ts';
 import { deploymentView, deviceDeploymentId, deviceDeploymentView, logText } from './deployment-views.ts';
+import type { DeploymentReading } from './deployment-reading.ts';
 import type { Deployments } from './deployments.ts';
 import type { DeviceReports } from './device-reports.ts';
 import { wantedDeployment } from './new-deployment.ts';
@@ -35,6 +36,7 @@ const created = (id: string) => ({ location: `/api/management/v1/deployments/dep
 export function registerDeploymentRoutes(
   register: RegisterRoute,
   deployments: Deployments,
+  reading: DeploymentReading,
   reports: DeviceReports,
 ): void {
   register(createDeployment, async ({ actor, body }) => ({
@@ -50,7 +52,7 @@ export function registerDeploymentRoutes(
   register(listDeployments, async ({ actor, query, url }) => {
     const page = pageOf(query);
     const filter = { ...listFilter(query), search: query.search };
-    const found = await deployments.page(actor, filter, listDirection(query.sort), page);
+    const found = await reading.page(actor, filter, listDirection(query.sort), page);
     return {
       status: 200,
       headers: pagingHeaders(url, page, { total: found.total }),
@@ -62,16 +64,11 @@ export function registerDeploymentRoutes(
     const page = pageOf(query);
     const direction = listDirection(query.sort);
     const filter = { ...listFilter(query), names: query.name, ids: query.id?.map(assertUuid) };
-    const byName = await deployments.page(actor, filter, direction, page);
+    const byName = await reading.page(actor, filter, direction, page);
     const found =
       byName.total > 0
         ? byName
-        : await deployments.page(
-            actor,
-            await filterByAttribute(deployments, actor, filter, query),
-            direction,
-            page,
-          );
+        : await reading.page(actor, await filterByAttribute(reading, actor, filter, query), direction, page);
     return {
       status: 200,
       headers: pagingHeaders(url, page, { total: found.total }),
@@ -81,7 +78,7 @@ export function registerDeploymentRoutes(
 
   register(getDeployment, async ({ actor, params }) => ({
     status: 200,
-    body: deploymentView(await deployments.get(actor, assertUuid(params.id))),
+    body: deploymentView(await reading.get(actor, assertUuid(params.id))),
   }));
 
   register(abortDeployment, async ({ actor, params, body }) => {
@@ -93,26 +90,26 @@ export function registerDeploymentRoutes(
 
   register(getDeploymentStatistics, async ({ actor, params }) => ({
     status: 200,
-    body: { ...(await deployments.statistics(actor, assertUuid(params.id))) },
+    body: { ...(await reading.statistics(actor, assertUuid(params.id))) },
   }));
 
   register(listDeploymentStatistics, async ({ actor, body }) => {
     const ids = body.deployment_ids.map(assertUuid);
     if (ids.length === 0) return { status: 200, body: {} };
-    const found = await deployments.statisticsOf(actor, ids);
+    const found = await reading.statisticsOf(actor, ids);
     if (found.length === 0) throw new ServerError('notFound', 'Resource not found');
     return { status: 200, body: found.map(({ id, stats }) => ({ id, stats: { ...stats } })) };
   });
 
   register(getDeploymentDevices, async ({ actor, params }) => ({
     status: 200,
-    body: (await deployments.devices(actor, assertUuid(params.id))).map(deviceDeploymentView),
+    body: (await reading.devices(actor, assertUuid(params.id))).map(deviceDeploymentView),
   }));
 
   register(listDeploymentDevices, async ({ actor, params, query, url }) => {
     const page = pageOf(query);
     const statuses = deviceStatuses(query.status);
-    const found = await deployments.devicePage(actor, assertUuid(params.id), statuses, page);
+    const found = await reading.devicePage(actor, assertUuid(params.id), statuses, page);
     return {
       status: 200,
       headers: pagingHeaders(url, page, { total: found.total }),
@@ -122,17 +119,17 @@ export function registerDeploymentRoutes(
 
   register(getDeploymentTargets, async ({ actor, params }) => ({
     status: 200,
-    body: await deployments.targets(actor, assertUuid(params.id)),
+    body: await reading.targets(actor, assertUuid(params.id)),
   }));
 
   register(getDeviceDeploymentLog, async ({ actor, params }) => ({
     status: 200,
-    body: logText(await deployments.log(actor, assertUuid(params.id), params.device_id)),
+    body: logText(await reading.log(actor, assertUuid(params.id), params.device_id)),
   }));
 
   register(listDeviceHistory, async ({ actor, params, query, url }) => {
     const page = pageOf({ ...query, per_page: query.per_page ?? maxHistoryPerPage });
-    const found = await deployments.history(actor, params.device_id, deviceStatuses(query.status), page);
+    const found = await reading.history(actor, params.device_id, deviceStatuses(query.status), page);
     return {
       status: 200,
       headers: pagingHeaders(url, page, { total: found.total }),
@@ -157,7 +154,7 @@ export function registerDeploymentRoutes(
 
 /** Server contract 4.6: where no deployment has that name, it may be the value of an attribute of a device. */
 async function filterByAttribute(
-  deployments: Deployments,
+  reading: DeploymentReading,
   actor: Actor,
   filter: DeploymentFilter,
   query: { readonly id_attribute?: string; readonly id_scope?: string },
@@ -174,6 +171,6 @@ async function filterByAttribute(
   return {
     ...filter,
     names: undefined,
-    ids: await deployments.idsByAttribute(actor, { scope, name, value }),
+    ids: await reading.idsByAttribute(actor, { scope, name, value }),
   };
 }

@@ -1,12 +1,12 @@
 import type { Page } from '@tandem/api';
 import { sql, type ExpressionBuilder, type Selectable } from 'kysely';
 import type { Reader, Tables, Transaction } from '../database/tables.ts';
-import { statistics, type DeploymentStatus, type Statistics } from './deployment-status.ts';
+import type { DeploymentStatus } from './deployment-status.ts';
 import type { Phase } from './deployment-phases.ts';
-import { chunkHolds, idsOfChunk, targetChunks, type DeploymentTarget } from './deployment-target.ts';
-import type { DeviceDeploymentStatus } from './device-deployment-statuses.ts';
+import type { DeploymentTarget } from './deployment-target.ts';
 import { preparedQuery } from './prepared-query.ts';
 
+/** Instants in milliseconds since 1970. */
 export interface Deployment {
   readonly id: string;
   readonly name: string;
@@ -16,7 +16,9 @@ export interface Deployment {
   readonly finished: number | null;
   readonly aborted: number | null;
   readonly status: DeploymentStatus;
+  /** Devices it is for. */
   readonly maxDevices: number;
+  /** Those of them that have asked. */
   readonly deviceCount: number;
   readonly forceInstallation: boolean;
   readonly target: DeploymentTarget;
@@ -36,7 +38,7 @@ export interface DeploymentFilter {
   readonly createdTo?: number | undefined;
 }
 
-/** SQL on the deployments of one tenant and what belongs to them; the devices' own part is in device-deployment-store. */
+/** SQL on the deployments of one tenant, their phases and artifacts. Whom they are for and how far they are is beside it. */
 export const deploymentStore = {
   forTenant: (tenant: string) => ({
     /** The newest creation time there is: the next deployment's is later. */
@@ -62,7 +64,6 @@ export const deploymentStore = {
       deployment: Deployment,
       parts: {
         readonly fingerprint: string;
-        readonly deviceIds: readonly string[];
         readonly artifactIds: readonly string[];
         readonly phases: readonly Phase[];
       },
@@ -90,17 +91,6 @@ export const deploymentStore = {
           total_size_bytes: 0,
         })
         .execute();
-      for (const { firstDeviceId, lastDeviceId, deviceIds } of targetChunks(parts.deviceIds)) {
-        await tx
-          .insertInto('deployment_targets')
-          .values({
-            ...key,
-            first_device_id: firstDeviceId,
-            last_device_id: lastDeviceId,
-            device_ids: deviceIds,
-          })
-          .execute();
-      }
       for (const [phase, { batchSize, starts }] of parts.phases.entries()) {
         await tx
           .insertInto('deployment_phases')
@@ -108,10 +98,6 @@ export const deploymentStore = {
           .execute();
       }
       await insertArtifacts(tx, tenant, deployment.id, parts.artifactIds);
-      await tx
-        .insertInto('deployment_statistics')
-        .values({ ...key, status: 'pending', devices: deployment.maxDevices })
-        .execute();
     },
 
     get: async (reader: Reader, id: string): Promise<Deployment | undefined> => {
@@ -147,38 +133,6 @@ export const deploymentStore = {
         .select((select) => select.fn.countAll<number>().as('count'))
         .executeTakeFirst();
       return Number(found?.count ?? 0);
-    },
-
-    /** Active deployments made after `after` that target the device, oldest first. */
-    activeFor: async (reader: Reader, deviceId: string, after: number): Promise<Deployment[]> => {
-      const rows = await activeTargeting(reader, { tenant, deviceId, after });
-      return rows.filter(({ device_ids }) => chunkHolds(device_ids, deviceId)).map(deployment);
-    },
-
-    /** Ids of all deployments that target the device, finished ones too. */
-    idsTargeting: async (reader: Reader, deviceId: string): Promise<string[]> => {
-      const rows = await reader
-        .selectFrom('deployment_targets')
-        .where('tenant', '=', tenant)
-        .where('first_device_id', '<=', deviceId)
-        .where('last_device_id', '>=', deviceId)
-        .select(['deployment_id', 'device_ids'])
-        .execute();
-      return rows.flatMap(({ deployment_id, device_ids }) =>
-        chunkHolds(device_ids, deviceId) ? deployment_id : [],
-      );
-    },
-
-    targets: async (reader: Reader, id: string, maxChunks?: number): Promise<string[]> => {
-      const rows = await reader
-        .selectFrom('deployment_targets')
-        .where('tenant', '=', tenant)
-        .where('deployment_id', '=', id)
-        .orderBy('first_device_id')
-        .$if(maxChunks !== undefined, (query) => query.limit(maxChunks ?? 0))
-        .select('device_ids')
-        .execute();
-      return rows.flatMap(({ device_ids }) => idsOfChunk(device_ids));
     },
 
     phases: async (reader: Reader, id: string): Promise<Phase[]> => {
@@ -238,64 +192,6 @@ export const deploymentStore = {
       return rows.map(({ id }) => id);
     },
 
-    statistics: async (reader: Reader, ids: readonly string[]): Promise<ReadonlyMap<string, Statistics>> => {
-      const rows =
-        ids.length === 0
-          ? []
-          : await reader
-              .selectFrom('deployment_statistics')
-              .where('tenant', '=', tenant)
-              .where('deployment_id', 'in', ids)
-              .select(['deployment_id', 'status', 'devices'])
-              .execute();
-      const counts = new Map<string, Partial<Record<DeviceDeploymentStatus, number>>>();
-      for (const { deployment_id, status, devices } of rows) {
-        counts.set(deployment_id, { ...counts.get(deployment_id), [status]: devices });
-      }
-      return new Map(ids.map((id) => [id, statistics(counts.get(id))]));
-    },
-
-    /** One device goes from one counter to another. */
-    moveDevice: async (
-      tx: Transaction,
-      id: string,
-      from: DeviceDeploymentStatus,
-      to: DeviceDeploymentStatus,
-    ): Promise<void> => {
-      if (from === to) return;
-      for (const [status, devices] of [
-        [from, -1],
-        [to, 1],
-      ] as const) {
-        await tx
-          .insertInto('deployment_statistics')
-          .values({ tenant, deployment_id: id, status, devices })
-          .onConflict((conflict) =>
-            conflict
-              .columns(['tenant', 'deployment_id', 'status'])
-              .doUpdateSet({ devices: sql<number>`deployment_statistics.devices + ${devices}` }),
-          )
-          .execute();
-      }
-    },
-
-    replaceStatistics: async (tx: Transaction, id: string, counts: Partial<Statistics>): Promise<void> => {
-      await tx
-        .deleteFrom('deployment_statistics')
-        .where('tenant', '=', tenant)
-        .where('deployment_id', '=', id)
-        .execute();
-      for (const [status, devices] of Object.entries(statistics(counts))) {
-        // The keys of statistics are the statuses.
-        const key = { tenant, deployment_id: id, status: status as DeviceDeploymentStatus };
-        if (devices > 0)
-          await tx
-            .insertInto('deployment_statistics')
-            .values({ ...key, devices })
-            .execute();
-      }
-    },
-
     countDevice: (tx: Transaction, id: string) =>
       tx
         .updateTable('deployments')
@@ -334,7 +230,7 @@ export const deploymentStore = {
 
 export type DeploymentStore = ReturnType<(typeof deploymentStore)['forTenant']>;
 
-type DeploymentRow = Selectable<Tables['deployments']>;
+export type DeploymentRow = Selectable<Tables['deployments']>;
 
 const deployments = (reader: Reader, tenant: string) =>
   reader.selectFrom('deployments').where('tenant', '=', tenant);
@@ -347,36 +243,6 @@ const deploymentById = preparedQuery<{ tenant: string; id: string }, DeploymentR
     .selectAll(),
 );
 
-const activeTargeting = preparedQuery<
-  { tenant: string; deviceId: string; after: number },
-  DeploymentRow & { device_ids: string }
->((reader, value) =>
-  reader
-    .selectFrom('deployments')
-    .innerJoin('deployment_targets', (join) =>
-      join
-        .onRef('deployment_targets.tenant', '=', 'deployments.tenant')
-        .onRef('deployment_targets.deployment_id', '=', 'deployments.id'),
-    )
-    .where('deployments.tenant', '=', value('tenant'))
-    // Not as a value: the index holds active deployments only, and the engine has to see that it fits.
-    .where('deployments.active', '=', sql.lit(1))
-    .where('deployments.created', '>', value('after'))
-    // The one row whose range may hold the id, found by the key: a range over all rows would read half of them.
-    .where('deployment_targets.first_device_id', '=', (where) =>
-      where
-        .selectFrom('deployment_targets as rows')
-        .whereRef('rows.tenant', '=', 'deployments.tenant')
-        .whereRef('rows.deployment_id', '=', 'deployments.id')
-        .where('rows.first_device_id', '<=', value('deviceId'))
-        .select((select) => select.fn.max('rows.first_device_id').as('first')),
-    )
-    .where('deployment_targets.last_device_id', '>=', value('deviceId'))
-    .orderBy('deployments.created')
-    .selectAll('deployments')
-    .select('deployment_targets.device_ids'),
-);
-
 const phasesOf = preparedQuery<{ tenant: string; id: string }, { batch_size: number | null; starts: number }>(
   (reader, value) =>
     reader
@@ -387,7 +253,7 @@ const phasesOf = preparedQuery<{ tenant: string; id: string }, { batch_size: num
       .select(['batch_size', 'starts']),
 );
 
-const deployment = (row: DeploymentRow): Deployment => ({
+export const deployment = (row: DeploymentRow): Deployment => ({
   id: row.id,
   name: row.name,
   artifactName: row.artifact_name,
@@ -425,7 +291,8 @@ function conditions(where: ExpressionBuilder<Tables, 'deployments'>, filter: Dep
           sql<boolean>`(lower(name) like lower(${pattern}) escape '\\' or lower(artifact_name) like lower(${pattern}) escape '\\')`,
         ]),
     ...(names === undefined ? [] : [where('name', 'in', names)]),
-    ...(ids === undefined ? [] : [where('id', 'in', ids)]),
+    // Not every engine takes an empty list.
+    ...(ids === undefined ? [] : [ids.length === 0 ? sql<boolean>`1 = 0` : where('id', 'in', ids)]),
     ...(createdFrom === undefined ? [] : [where('created', '>=', createdFrom)]),
     ...(createdTo === undefined ? [] : [where('created', '<=', createdTo)]),
   ];

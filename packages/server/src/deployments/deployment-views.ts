@@ -6,7 +6,7 @@ import type {
 } from '@tandem/api';
 import { rfc3339 } from '../clock.ts';
 import { shownFilter } from './deployment-target.ts';
-import type { ShownDeployment, ShownPart } from './deployments.ts';
+import type { ShownDeployment, ShownPart } from './deployment-reading.ts';
 
 /** A deployment as the API shows it (server contract 4.4). */
 export const deploymentView = (deployment: ShownDeployment): DeploymentView => ({

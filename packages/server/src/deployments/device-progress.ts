@@ -3,19 +3,22 @@ import { recordChange } from '../database/change-log.ts';
 import type { Transaction } from '../database/tables.ts';
 import { firstPhaseStarted } from './deployment-phases.ts';
 import { deploymentStatus, statistics } from './deployment-status.ts';
+import { deploymentStatisticsStore } from './deployment-statistics-store.ts';
 import { deploymentStore, type Deployment } from './deployment-store.ts';
 import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
 import { statusIsActive, type DeviceDeploymentStatus } from './device-deployment-statuses.ts';
 
-/**
- * How devices move through a deployment, in one unit of work each.
+/*
+ * How devices move through a deployment.
  *
  * INVARIANTS
  * - The counters of a deployment that is not aborted add up to the number of devices it is for: a device that has not asked
  *   counts as pending.
  * - A deployment's status is what its counters say; an aborted one stays finished.
  */
-interface Change {
+
+/** In which unit of work, on whose behalf, and when (milliseconds since 1970). */
+export interface Change {
   readonly tx: Transaction;
   readonly actor: Actor;
   readonly now: number;
@@ -47,7 +50,9 @@ export async function beginPart(
   };
   await parts.insert(tx, part);
   if (earlier === undefined) await deployments.countDevice(tx, deployment.id);
-  await deployments.moveDevice(tx, deployment.id, earlier?.status ?? 'pending', status);
+  await deploymentStatisticsStore
+    .forTenant(actor.tenant)
+    .moveDevice(tx, deployment.id, earlier?.status ?? 'pending', status);
   await afterChange({ tx, actor, now }, part);
   return part;
 }
@@ -65,7 +70,9 @@ export async function changeStatus(
     started: part.started ?? (status === 'pending' ? null : now),
     finished: statusIsActive(status) ? null : now,
   });
-  await deploymentStore.forTenant(actor.tenant).moveDevice(tx, part.deploymentId, part.status, status);
+  await deploymentStatisticsStore
+    .forTenant(actor.tenant)
+    .moveDevice(tx, part.deploymentId, part.status, status);
   await afterChange({ tx, actor, now }, { ...part, status });
 }
 
@@ -86,7 +93,8 @@ async function updateDeploymentStatus({ tx, actor, now }: Change, id: string): P
   const store = deploymentStore.forTenant(actor.tenant);
   const deployment = await store.get(tx, id);
   if (deployment === undefined || deployment.aborted !== null) return;
-  const counts = (await store.statistics(tx, [id])).get(id) ?? statistics();
+  const counts =
+    (await deploymentStatisticsStore.forTenant(actor.tenant).get(tx, [id])).get(id) ?? statistics();
   const started = firstPhaseStarted(await store.phases(tx, id), now);
   const status = deploymentStatus(counts, deployment.maxDevices, started);
   if (status === deployment.status) return;

@@ -5,7 +5,7 @@ import { recordChange } from '../database/change-log.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
-import { deploymentStore } from './deployment-store.ts';
+import { deploymentTargetStore } from './deployment-target-store.ts';
 import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
 import { deviceDeploymentStatuses, type ReportableStatus } from './device-deployment-statuses.ts';
 import { beginPart, changeStatus } from './device-progress.ts';
@@ -95,7 +95,7 @@ export async function endPartsOfDecommissioned(
   const change = { tx, actor, now };
   for (const part of await parts.allActive(tx, { deviceId }))
     await changeStatus(change, part, 'decommissioned');
-  for (const deployment of await deploymentStore.forTenant(actor.tenant).activeFor(tx, deviceId, -1)) {
+  for (const deployment of await deploymentTargetStore.forTenant(actor.tenant).activeFor(tx, deviceId, -1)) {
     const part: DeviceDeployment | undefined = await parts.get(tx, deployment.id, deviceId);
     if (part === undefined) await beginPart(change, deployment, deviceId, 'decommissioned');
   }

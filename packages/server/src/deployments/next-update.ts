@@ -2,13 +2,14 @@ import type { DeploymentInstructions } from '@tandem/api';
 import type { Actor } from '../actor.ts';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database/open-database.ts';
-import type { Reader, Transaction } from '../database/tables.ts';
+import type { Reader } from '../database/tables.ts';
 import type { ArtifactLinks } from '../http/artifact-link.ts';
 import { chooseArtifact, type Candidate } from './choose-artifact.ts';
 import { openPlaces } from './deployment-phases.ts';
 import { deploymentStore, type Deployment } from './deployment-store.ts';
+import { deploymentTargetStore } from './deployment-target-store.ts';
 import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
-import { beginPart, changeStatus } from './device-progress.ts';
+import { beginPart, changeStatus, type Change } from './device-progress.ts';
 import { deviceProvides, sameRequest, type UpdateRequest } from './update-request.ts';
 
 /** An artifact as far as a deployment has to know it. */
@@ -39,71 +40,25 @@ const deviceLinkSeconds = 24 * 60 * 60;
  * Answers a device that asks for an update (server contract 4.8). Nearly all have nothing to do, or ask again for what they are
  * at: those cost point reads of committed state. Only what has to be noted goes through a unit of work, where it is decided anew.
  */
-export function nextUpdate({ database, clock, links, artifactsById }: NextUpdateNeeds) {
-  return async (actor: Actor, deviceId: string, request: UpdateRequest): Promise<NextUpdate> => {
+export const nextUpdate =
+  ({ database, clock, links, artifactsById }: NextUpdateNeeds) =>
+  async (actor: Actor, deviceId: string, request: UpdateRequest): Promise<NextUpdate> => {
     const now = clock();
     const seen = await findPart(database.read, actor, deviceId, now);
     if (seen === undefined) return 'nothing';
-    const again =
-      seen.part?.request && seen.part.artifactId !== null && sameRequest(seen.part.request, request);
-    const assigned = again
-      ? await assignedArtifact(database.read, actor, seen.part)
-      : await database.unitOfWork((tx) => assign(tx, now));
+    const asked = seen.part?.request;
+    const known = asked && sameRequest(asked, request) ? (seen.part?.artifactId ?? undefined) : undefined;
+    const assigned =
+      known === undefined
+        ? await database.unitOfWork((tx) => assign({ tx, actor, now }, deviceId, request, artifactsById))
+        : { deploymentId: seen.deployment.id, artifactId: known };
     if (typeof assigned === 'string') return assigned;
-    return assigned === undefined ? 'nothing' : instructions(actor, assigned);
 
-    async function assign(tx: Transaction, time: number) {
-      const found = await findPart(tx, actor, deviceId, time);
-      if (found === undefined) return 'nothing';
-      const change = { tx, actor, now: time };
-      const { deployment } = found;
-      const part = found.part ?? (await beginPart(change, deployment, deviceId, 'pending'));
-      const parts = deviceDeploymentStore.forTenant(actor.tenant);
-
-      if (part.request === null) await parts.update(tx, part, { request });
-      else if (!sameRequest(part.request, request)) {
-        await changeStatus(change, part, 'failure');
-        return 'conflict';
-      }
-      if (part.artifactId !== null) return assignedArtifact(tx, actor, part);
-
-      const ids = (await deploymentStore.forTenant(actor.tenant).artifactIds(tx, [deployment.id])).get(
-        deployment.id,
-      );
-      const artifact = chooseArtifact(
-        await artifactsById(tx, actor.tenant, ids ?? []),
-        deviceProvides(request),
-      );
-      if (artifact === undefined) {
-        await changeStatus(change, part, 'noartifact');
-        return 'nothing';
-      }
-      await parts.update(tx, part, { artifactId: artifact.id });
-      if (
-        !deployment.forceInstallation &&
-        artifact.name === request.artifactName &&
-        part.status === 'pending'
-      ) {
-        await changeStatus(change, part, 'already-installed');
-        return 'nothing';
-      }
-      await deploymentStore.forTenant(actor.tenant).addSize(tx, deployment.id, artifact.sizeBytes);
-      return { part: { ...part, artifactId: artifact.id }, artifact };
-    }
-  };
-
-  async function assignedArtifact(reader: Reader, { tenant }: Actor, part: DeviceDeployment) {
-    const [artifact] = await artifactsById(reader, tenant, part.artifactId === null ? [] : [part.artifactId]);
-    return artifact && { part, artifact };
-  }
-
-  function instructions(
-    { tenant }: Actor,
-    { part, artifact }: { part: DeviceDeployment; artifact: DeployableArtifact },
-  ): DeploymentInstructions {
-    const claims = { tenant, artifactId: artifact.id, deviceId: part.deviceId };
+    const [artifact] = await artifactsById(database.read, actor.tenant, [assigned.artifactId]);
+    if (artifact === undefined) return 'nothing';
+    const claims = { tenant: actor.tenant, artifactId: artifact.id, deviceId };
     return {
-      id: part.deploymentId,
+      id: assigned.deploymentId,
       artifact: {
         id: artifact.id,
         artifact_name: artifact.name,
@@ -111,7 +66,49 @@ export function nextUpdate({ database, clock, links, artifactsById }: NextUpdate
         device_types_compatible: [...artifact.deviceTypes],
       },
     };
+  };
+
+interface Assigned {
+  readonly deploymentId: string;
+  readonly artifactId: string;
+}
+
+/** Steps 3 to 8 of the contract: begins the device's part, notes its request, gives it its artifact. */
+async function assign(
+  change: Change,
+  deviceId: string,
+  request: UpdateRequest,
+  artifactsById: NextUpdateNeeds['artifactsById'],
+): Promise<Assigned | 'nothing' | 'conflict'> {
+  const { tx, actor, now } = change;
+  const deployments = deploymentStore.forTenant(actor.tenant);
+  const parts = deviceDeploymentStore.forTenant(actor.tenant);
+  const found = await findPart(tx, actor, deviceId, now);
+  if (found === undefined) return 'nothing';
+  const { deployment } = found;
+  const part = found.part ?? (await beginPart(change, deployment, deviceId, 'pending'));
+
+  if (part.request === null) await parts.update(tx, part, { request });
+  else if (!sameRequest(part.request, request)) {
+    await changeStatus(change, part, 'failure');
+    return 'conflict';
   }
+  if (part.artifactId !== null) return { deploymentId: deployment.id, artifactId: part.artifactId };
+
+  const ids = (await deployments.artifactIds(tx, [deployment.id])).get(deployment.id) ?? [];
+  const artifact = chooseArtifact(await artifactsById(tx, actor.tenant, ids), deviceProvides(request));
+  if (artifact === undefined) {
+    await changeStatus(change, part, 'noartifact');
+    return 'nothing';
+  }
+  await parts.update(tx, part, { artifactId: artifact.id });
+  const installed = artifact.name === request.artifactName && part.status === 'pending';
+  if (installed && !deployment.forceInstallation) {
+    await changeStatus(change, part, 'already-installed');
+    return 'nothing';
+  }
+  await deployments.addSize(tx, deployment.id, artifact.sizeBytes);
+  return { deploymentId: deployment.id, artifactId: artifact.id };
 }
 
 interface Found {
@@ -149,7 +146,7 @@ export async function nextDeployment(
 ): Promise<Deployment | undefined> {
   const deployments = deploymentStore.forTenant(tenant);
   const after = (await deviceDeploymentStore.forTenant(tenant).latestEnded(reader, deviceId)) ?? -1;
-  for (const deployment of await deployments.activeFor(reader, deviceId, after)) {
+  for (const deployment of await deploymentTargetStore.forTenant(tenant).activeFor(reader, deviceId, after)) {
     const places = openPlaces(await deployments.phases(reader, deployment.id), deployment.maxDevices, now);
     // A device that was in it before has its place already.
     if (deployment.deviceCount < places) return deployment;

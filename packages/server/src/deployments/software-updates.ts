@@ -3,7 +3,7 @@ import type { ArtifactLinks } from '../http/artifact-link.ts';
 import type { RegisterRoute } from '../http/register-route.ts';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database/open-database.ts';
-import type { Reader } from '../database/tables.ts';
+import type { Reader, Transaction } from '../database/tables.ts';
 import type { Log } from '../log.ts';
 import { registerDownloadRoutes } from '../object-storage/download-routes.ts';
 import type { ObjectStorage } from '../object-storage/object-storage.ts';
@@ -13,6 +13,7 @@ import { artifactStore } from '../releases/artifact-store.ts';
 import { createArtifacts } from '../releases/artifacts.ts';
 import { registerReleaseRoutes } from '../releases/release-routes.ts';
 import { createReleases } from '../releases/releases.ts';
+import { createDeploymentReading, type DeploymentReadingNeeds } from './deployment-reading.ts';
 import { registerDeploymentRoutes } from './deployment-routes.ts';
 import { deploymentStore } from './deployment-store.ts';
 import { createDeployments, type DeploymentNeeds } from './deployments.ts';
@@ -22,10 +23,10 @@ import { registerDeviceDeploymentRoutes } from './device-routes.ts';
 import { nextUpdate, type DeployableArtifact } from './next-update.ts';
 
 /** What releases and deployments together need of the server. */
-export interface SoftwareUpdateNeeds extends Pick<
-  DeploymentNeeds,
-  'acceptedDevices' | 'devicesInGroup' | 'groupOfDevice' | 'deviceByAttribute'
-> {
+export interface SoftwareUpdateNeeds
+  extends
+    Pick<DeploymentNeeds, 'acceptedDevices' | 'devicesInGroup' | 'groupOfDevice'>,
+    Pick<DeploymentReadingNeeds, 'deviceByAttribute'> {
   readonly database: Database;
   readonly storage: ObjectStorage;
   readonly links: ArtifactLinks;
@@ -43,7 +44,8 @@ export interface SoftwareUpdateNeeds extends Pick<
 export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
   const artifacts = createArtifacts({ ...needs, activeDeploymentsOf, isUsedInDeployment, artifactAdded });
   const releases = createReleases({ ...needs, activeDeploymentsOf });
-  const deployments = createDeployments({ ...needs, artifactsNamed, imagesOf });
+  const deployments = createDeployments({ ...needs, artifactsNamed });
+  const reading = createDeploymentReading({ ...needs, imagesOf });
   const reports = createDeviceReports(needs);
   const next = nextUpdate({ ...needs, artifactsById });
   return {
@@ -54,7 +56,7 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
     registerRoutes: (register: RegisterRoute): void => {
       registerArtifactRoutes(register, artifacts);
       registerReleaseRoutes(register, releases);
-      registerDeploymentRoutes(register, deployments, reports);
+      registerDeploymentRoutes(register, deployments, reading, reports);
       registerDeviceDeploymentRoutes(register, { next, reports, answerNextV2: needs.answerNextV2 });
       registerDownloadRoutes(register, { ...needs, artifactName: artifacts.nameOf });
     },
@@ -68,11 +70,8 @@ const isUsedInDeployment = async (reader: Reader, tenant: string, artifactId: st
   (await deploymentStore.forTenant(tenant).activeUsing(reader, [artifactId])).length > 0 ||
   deviceDeploymentStore.forTenant(tenant).isArtifactUsed(reader, artifactId);
 
-const artifactAdded = (
-  tx: Parameters<ReturnType<typeof deploymentStore.forTenant>['addArtifactToUnfinished']>[0],
-  tenant: string,
-  artifact: { id: string; name: string },
-) => deploymentStore.forTenant(tenant).addArtifactToUnfinished(tx, artifact);
+const artifactAdded = (tx: Transaction, tenant: string, artifact: { id: string; name: string }) =>
+  deploymentStore.forTenant(tenant).addArtifactToUnfinished(tx, artifact);
 
 const artifactsNamed = async (reader: Reader, tenant: string, name: string) =>
   (await artifactStore.forTenant(tenant).named(reader, [name])).map(deployable);

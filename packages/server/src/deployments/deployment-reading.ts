@@ -1,0 +1,181 @@
+import type { ArtifactImage, LogMessage, Page } from '@tandem/api';
+import type { Actor } from '../actor.ts';
+import type { Database } from '../database/open-database.ts';
+import type { Reader } from '../database/tables.ts';
+import { ServerError } from '../server-error.ts';
+import { deploymentStatisticsStore } from './deployment-statistics-store.ts';
+import { statistics, type Statistics } from './deployment-status.ts';
+import { deploymentStore, type Deployment, type DeploymentFilter } from './deployment-store.ts';
+import { deploymentTargetStore } from './deployment-target-store.ts';
+import { idsPerChunk } from './deployment-target.ts';
+import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
+import type { DeviceDeploymentStatus } from './device-deployment-statuses.ts';
+
+export interface DeploymentReadingNeeds {
+  readonly database: Database;
+  /** Deleted ones, too: history names them. */
+  readonly imagesOf: (
+    reader: Reader,
+    tenant: string,
+    ids: readonly string[],
+  ) => Promise<ReadonlyMap<string, ArtifactImage>>;
+  /** The device whose attribute has that value; for finding deployments by it. */
+  readonly deviceByAttribute: (
+    reader: Reader,
+    actor: Actor,
+    attribute: { readonly scope: string; readonly name: string; readonly value: string },
+  ) => Promise<string | undefined>;
+}
+
+/** A deployment with all that is shown of it. */
+export interface ShownDeployment extends Deployment {
+  readonly statistics: Statistics;
+  readonly artifactIds: readonly string[];
+  /** The first of the targeted devices, where they were listed. */
+  readonly firstTargets: readonly string[];
+}
+
+export interface ShownPart extends DeviceDeployment {
+  readonly image: ArtifactImage | undefined;
+}
+
+export type DeploymentReading = ReturnType<typeof createDeploymentReading>;
+
+/** The history of a device is counted up to here (server contract 4.6). */
+const maxCountedHistory = 10_000;
+
+/** What is shown of deployments, and of the devices in them (server contract 4.4, 4.6). All throw `notFound`. */
+export function createDeploymentReading({ database, imagesOf, deviceByAttribute }: DeploymentReadingNeeds) {
+  const deployments = (actor: Actor) => deploymentStore.forTenant(actor.tenant);
+  const targets = (actor: Actor) => deploymentTargetStore.forTenant(actor.tenant);
+  const counters = (actor: Actor) => deploymentStatisticsStore.forTenant(actor.tenant);
+  const parts = (actor: Actor) => deviceDeploymentStore.forTenant(actor.tenant);
+
+  const existing = async (reader: Reader, actor: Actor, id: string): Promise<Deployment> => {
+    const found = await deployments(actor).get(reader, id);
+    if (found === undefined) throw new ServerError('notFound', 'Deployment not found');
+    return found;
+  };
+
+  const shown = async (actor: Actor, found: readonly Deployment[]): Promise<ShownDeployment[]> => {
+    const ids = found.map(({ id }) => id);
+    const counts = await counters(actor).get(database.read, ids);
+    const artifactIds = await deployments(actor).artifactIds(database.read, ids);
+    return Promise.all(
+      found.map(async (deployment) => ({
+        ...deployment,
+        statistics: counts.get(deployment.id) ?? statistics(),
+        artifactIds: artifactIds.get(deployment.id) ?? [],
+        firstTargets: await listedTargets(database.read, actor, deployment),
+      })),
+    );
+  };
+
+  const withImages = async (actor: Actor, found: readonly DeviceDeployment[]): Promise<ShownPart[]> => {
+    const ids = new Set(found.flatMap(({ artifactId }) => artifactId ?? []));
+    const images = await imagesOf(database.read, actor.tenant, [...ids]);
+    return found.map((part) => ({ ...part, image: images.get(part.artifactId ?? '') }));
+  };
+
+  return {
+    get: async (actor: Actor, id: string): Promise<ShownDeployment> => {
+      const [one] = await shown(actor, [await existing(database.read, actor, id)]);
+      if (one === undefined) throw new ServerError('notFound', 'Deployment not found');
+      return one;
+    },
+
+    page: async (actor: Actor, filter: DeploymentFilter, direction: 'asc' | 'desc', page: Page) => ({
+      deployments: await shown(
+        actor,
+        await deployments(actor).search(database.read, filter, direction, page),
+      ),
+      total: await deployments(actor).count(database.read, filter),
+    }),
+
+    /** Ids of the deployments for the device that an attribute names: those that target it, and those named by its id. */
+    idsByAttribute: async (
+      actor: Actor,
+      attribute: { readonly scope: string; readonly name: string; readonly value: string },
+    ): Promise<string[]> => {
+      const deviceId = await deviceByAttribute(database.read, actor, attribute);
+      if (deviceId === undefined) return [];
+      const everything = { page: 1, perPage: maxCountedHistory, offset: 0 };
+      const named = await deployments(actor).search(database.read, { names: [deviceId] }, 'desc', everything);
+      return [...(await targets(actor).idsTargeting(database.read, deviceId)), ...named.map(({ id }) => id)];
+    },
+
+    statistics: async (actor: Actor, id: string): Promise<Statistics> => {
+      await existing(database.read, actor, id);
+      return (await counters(actor).get(database.read, [id])).get(id) ?? statistics();
+    },
+
+    /** Of those ids that are deployments. */
+    statisticsOf: async (
+      actor: Actor,
+      ids: readonly string[],
+    ): Promise<{ id: string; stats: Statistics }[]> => {
+      const found = (await deployments(actor).getMany(database.read, ids)).map(({ id }) => id);
+      const counts = await counters(actor).get(database.read, found);
+      return found.map((id) => ({ id, stats: counts.get(id) ?? statistics() }));
+    },
+
+    devices: async (actor: Actor, id: string): Promise<ShownPart[]> => {
+      await existing(database.read, actor, id);
+      return withImages(actor, await parts(actor).ofDeployment(database.read, id, undefined));
+    },
+
+    devicePage: async (
+      actor: Actor,
+      id: string,
+      statuses: readonly DeviceDeploymentStatus[] | undefined,
+      page: Page,
+    ) => {
+      await existing(database.read, actor, id);
+      return {
+        devices: await withImages(actor, await parts(actor).ofDeployment(database.read, id, statuses, page)),
+        total: await parts(actor).countOfDeployment(database.read, id, statuses),
+      };
+    },
+
+    targets: async (actor: Actor, id: string): Promise<string[]> => {
+      await existing(database.read, actor, id);
+      return targets(actor).deviceIds(database.read, id);
+    },
+
+    log: async (actor: Actor, id: string, deviceId: string): Promise<LogMessage[]> => {
+      const messages = await parts(actor).getLog(database.read, id, deviceId);
+      if (messages === undefined) throw new ServerError('notFound', 'Resource not found');
+      return messages;
+    },
+
+    history: async (
+      actor: Actor,
+      deviceId: string,
+      statuses: readonly DeviceDeploymentStatus[] | undefined,
+      page: Page,
+    ) => {
+      const found = await parts(actor).history(database.read, deviceId, statuses, page);
+      const ids = new Set(found.map(({ deploymentId }) => deploymentId));
+      const own = await shown(actor, await deployments(actor).getMany(database.read, [...ids]));
+      return {
+        entries: (await withImages(actor, found)).map((part) => ({
+          part,
+          deployment: own.find(({ id }) => id === part.deploymentId),
+        })),
+        total: await parts(actor).countHistory(database.read, deviceId, statuses, maxCountedHistory),
+      };
+    },
+  };
+}
+
+const listedTargets = async (
+  reader: Reader,
+  { tenant }: Actor,
+  { id, target }: Deployment,
+): Promise<string[]> =>
+  target.kind === 'devices' && target.deviceIds === 'listed'
+    ? deploymentTargetStore.forTenant(tenant).deviceIds(reader, id, maxShownChunks)
+    : [];
+
+/** A filter shows a thousand ids at most; no more are read for it. */
+const maxShownChunks = Math.ceil(1000 / idsPerChunk);
