@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm } from 'node:fs/promises';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { SavedName } from './deployment-states.ts';
@@ -24,6 +24,8 @@ interface Scenario {
   readonly abortsAt?: readonly string[];
   /** After each of these records is saved, one after the other, the power is cut. */
   readonly powerCutIn?: readonly SavedName[];
+  /** This `version` file is overwritten by the new software, so at the first reboot. */
+  readonly rebootSpoils?: string;
   readonly expectChain: readonly string[];
   readonly expectStatuses: readonly string[];
   /** The software the device then says it has; `version-1` before, `version-2` is deployed. */
@@ -93,7 +95,7 @@ const scenarios: readonly Scenario[] = [
   { name: 'Download_Leave fails: nothing to roll back', fails: ['Download_Leave'],
     expectChain: [...inStorage, 'Download_Error', 'Cleanup'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
   { name: 'ArtifactInstall_Enter fails: rolled back', fails: ['ArtifactInstall_Enter'],
-    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall_Error', ...['SupportsRollback', ...rolledBack, ...rebootedBack, ...failed, 'Cleanup']],
+    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall_Error', ...back],
     expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
   { name: 'ArtifactInstall fails: rolled back', fails: ['ArtifactInstall'],
     expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', ...back],
@@ -128,6 +130,14 @@ const scenarios: readonly Scenario[] = [
     expectStatuses: [...reported, 'failure'], expectName: 'version-2_INCONSISTENT' },
   { name: 'Cleanup fails after a commit: the new software stays, the failure is reported', fails: ['Cleanup'],
     expectChain: good, expectStatuses: [...reported, 'failure'], expectName: 'version-2' },
+
+  { name: 'new software with state scripts of a version to come: not committed', rebootSpoils: 'scripts/version',
+    expectChain: [...untilRebooted, 'ArtifactCommit_Enter', 'ArtifactCommit_Error', ...back],
+    expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
+  { name: 'artifact scripts of a version to come: none is run, rolled back, and not believed', rebootSpoils: 'data/scripts/version',
+    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', '(reboot)', 'ArtifactVerifyReboot', 'SupportsRollback', 'ArtifactRollback', 'NeedsArtifactReboot',
+      '(reboot)', 'ArtifactVerifyRollbackReboot', 'ArtifactFailure', 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-2_INCONSISTENT' },
 
   // ---- on the way back
   { name: 'a module that cannot roll back leaves the device inconsistent', rollback: 'No', fails: ['ArtifactInstall'],
@@ -226,6 +236,9 @@ describe('a deployment', { concurrency: 8 }, () => {
           cuts[0] === undefined ? {} : { powerCutAfterSaving: cuts[0] },
         ).catch(() => 'idle');
         if (end === 'powerCut') cuts.shift();
+        if (end === 'rebooted' && scenario.rebootSpoils !== undefined) {
+          await writeFile(join(device.directory, scenario.rebootSpoils), '99');
+        }
       }
       await expectScenario(device, scenario);
     });

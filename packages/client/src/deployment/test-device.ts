@@ -145,16 +145,19 @@ export type BootEnd = 'idle' | 'rebooted' | 'powerCut';
 
 /** Runs the client as a boot of the device does: what is in flight goes on, the server is asked once. */
 export async function bootTestDevice(directory: string, options: BootOptions = {}): Promise<BootEnd> {
-  const dies = Promise.withResolvers<BootEnd>();
+  let dies: (end: BootEnd) => void = () => undefined;
+  const died = new Promise<BootEnd>((resolve) => {
+    dies = resolve;
+  });
   // What the process would do after its death never happens; the files it leaves are what the next boot finds.
   const die = async (end: BootEnd): Promise<never> => {
-    dies.resolve(end);
+    dies(end);
     return new Promise<never>(() => undefined);
   };
   const needs = testNeeds(directory, die, options);
   const daemon = createDaemon(needs);
   const idle = daemon.runOnce(new AbortController().signal).then((): BootEnd => 'idle');
-  const end = await Promise.race([idle, dies.promise]);
+  const end = await Promise.race([idle, died]);
   if (end !== 'idle') {
     // This process lives on, so its lock would look held.
     await rm(join(directory, 'data', 'tandem-update.lock'), { force: true });

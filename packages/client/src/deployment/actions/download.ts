@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { readArtifact, type Artifact, type PayloadFile } from '@tandem/artifact';
+import { ArtifactError, readArtifact, type Artifact, type PayloadFile } from '@tandem/artifact';
 import { allProvides } from '../../provides-store/device-store.ts';
 import type { Log } from '../../system/system.ts';
 import { createWorkTree } from '../../update-module/work-tree.ts';
@@ -13,7 +13,7 @@ import {
   treeOf,
   type DeploymentRun,
 } from '../deployment-run.ts';
-import { UpdateError } from '../update-error.ts';
+import { UpdateError, wordsOf } from '../update-error.ts';
 
 /**
  * The artifact into storage, in one pass and in the order of client contract 16: nothing behind the manifest is parsed before its
@@ -51,12 +51,13 @@ export async function download(run: DeploymentRun, signal: AbortSignal): Promise
       for await (const file of files.all) for await (const _bytes of file.content);
       return 'nothingToDo';
     }
+    // Found before there is a tree: without an installer there is nothing to clean up.
+    const installer = await installerOf(run);
     await createWorkTree(system.files, treeOf(run), artifact, payload, {
       artifactName: records['artifact-name'],
       artifactGroup: records['artifact-group'],
       deviceType: device.deviceType,
     });
-    const installer = await installerOf(run);
     await installer.download(payload, files.all, stop);
     if (!files.readToEnd()) {
       throw new UpdateError(
@@ -65,11 +66,22 @@ export async function download(run: DeploymentRun, signal: AbortSignal): Promise
       );
     }
     return 'success';
+  } catch (error) {
+    const refusal = error instanceof ArtifactError ? signatureRefusals.get(error.code) : undefined;
+    if (refusal === undefined) throw error;
+    throw new UpdateError('artifactRefused', `${refusal}: ${wordsOf(error)}`, { cause: error });
   } finally {
     cancel.abort(new Error('the download has ended'));
     await artifact?.close();
   }
 }
+
+/** In the words of the reference, which people look for in logs. */
+const signatureRefusals: ReadonlyMap<string, string> = new Map([
+  ['signatureMissing', 'expecting signed artifact, but no signature file found'],
+  ['signatureInvalid', 'Wrong manifest signature or wrong key'],
+  ['signatureMalformed', 'Wrong manifest signature or wrong key'],
+]);
 
 // prettier-ignore
 const signatureWords = {
