@@ -1,5 +1,5 @@
 import { chmod, open } from 'node:fs/promises';
-import { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import type { Clock } from '../clock.ts';
 import { migrate } from './migrate.ts';
@@ -37,7 +37,7 @@ export async function openSqliteDatabase(path: string, clock: Clock): Promise<Da
   // The brand is given here and nowhere else.
   const transaction = write as Transaction;
   const group = groupCommit(
-    { execute: (sql) => writer.exec(sql), inTransaction: () => writer.isTransaction },
+    { execute: compiledOnce(writer), inTransaction: () => writer.isTransaction },
     transaction,
   );
   return {
@@ -48,6 +48,16 @@ export async function openSqliteDatabase(path: string, clock: Clock): Promise<Da
       reader.close();
       writer.close();
     },
+  };
+}
+
+/** BEGIN, SAVEPOINT, COMMIT and the like: few texts, run all the time. */
+function compiledOnce(sqlite: DatabaseSync): (sql: string) => void {
+  const statements = new Map<string, StatementSync>();
+  return (sql) => {
+    const statement = statements.get(sql) ?? sqlite.prepare(sql);
+    statements.set(sql, statement);
+    statement.run();
   };
 }
 

@@ -1,6 +1,7 @@
 import type { Page } from '@tandem/api';
 import type { Selectable } from 'kysely';
 import type { Tenant } from '../actor.ts';
+import { preparedQuery } from '../database/prepared-query.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import type { DeviceAuthTables } from './device-auth-tables.ts';
 import type { AuthSetStatus, DeviceStatus } from './device-status.ts';
@@ -174,28 +175,8 @@ export const deviceStore = {
     },
 
     /** Whether the token exists, its auth set is accepted, and its device is there and stays. */
-    tokenCounts: async (db: Reader, id: string, deviceId: string): Promise<boolean> => {
-      const row = await db
-        .selectFrom('device_tokens')
-        .innerJoin('auth_sets', (join) =>
-          join
-            .onRef('auth_sets.tenant', '=', 'device_tokens.tenant')
-            .onRef('auth_sets.id', '=', 'device_tokens.id'),
-        )
-        .innerJoin('devices', (join) =>
-          join
-            .onRef('devices.tenant', '=', 'auth_sets.tenant')
-            .onRef('devices.id', '=', 'auth_sets.device_id'),
-        )
-        .select('devices.id')
-        .where('device_tokens.tenant', '=', tenant)
-        .where('device_tokens.id', '=', id)
-        .where('device_tokens.device_id', '=', deviceId)
-        .where('auth_sets.status', '=', 'accepted')
-        .where('devices.decommissioning', '=', 0)
-        .executeTakeFirst();
-      return row !== undefined;
-    },
+    tokenCounts: async (db: Reader, id: string, deviceId: string): Promise<boolean> =>
+      (await countingToken(db, { tenant, id, deviceId })).length > 0,
 
     /** Undefined where no limit was set. */
     limit: async (db: Reader, name: string): Promise<number | undefined> => {
@@ -224,3 +205,24 @@ function filtered(db: Reader, tenant: Tenant, { statuses, ids }: DeviceFilter) {
   const byStatus = statuses.length === 0 ? all : all.where('status', 'in', statuses as DeviceStatus[]);
   return ids.length === 0 ? byStatus : byStatus.where('id', 'in', ids);
 }
+
+// Asked at each request of each device.
+const countingToken = preparedQuery<{ tenant: string; id: string; deviceId: string }, { id: string }>(
+  (db, value) =>
+    db
+      .selectFrom('device_tokens')
+      .innerJoin('auth_sets', (join) =>
+        join
+          .onRef('auth_sets.tenant', '=', 'device_tokens.tenant')
+          .onRef('auth_sets.id', '=', 'device_tokens.id'),
+      )
+      .innerJoin('devices', (join) =>
+        join.onRef('devices.tenant', '=', 'auth_sets.tenant').onRef('devices.id', '=', 'auth_sets.device_id'),
+      )
+      .select('devices.id')
+      .where('device_tokens.tenant', '=', value('tenant'))
+      .where('device_tokens.id', '=', value('id'))
+      .where('device_tokens.device_id', '=', value('deviceId'))
+      .where('auth_sets.status', '=', 'accepted')
+      .where('devices.decommissioning', '=', 0),
+);
