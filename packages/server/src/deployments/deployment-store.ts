@@ -4,7 +4,7 @@ import type { Reader, Tables, Transaction } from '../database/tables.ts';
 import type { DeploymentStatus } from './deployment-status.ts';
 import type { Phase } from './deployment-phases.ts';
 import type { DeploymentTarget } from './deployment-target.ts';
-import { preparedQuery } from './prepared-query.ts';
+import { preparedQuery } from '../database/prepared-query.ts';
 
 /** Instants in milliseconds since 1970. */
 export interface Deployment {

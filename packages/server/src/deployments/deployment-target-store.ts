@@ -2,7 +2,7 @@ import type { Reader, Transaction } from '../database/tables.ts';
 import { sql } from 'kysely';
 import { deployment, type Deployment, type DeploymentRow } from './deployment-store.ts';
 import { chunkHolds, idsOfChunk, targetChunks } from './deployment-target.ts';
-import { preparedQuery } from './prepared-query.ts';
+import { preparedQuery } from '../database/prepared-query.ts';
 
 /** SQL on whom the deployments of one tenant are for. */
 export const deploymentTargetStore = {

@@ -7,7 +7,7 @@ import {
   statusRank,
   type DeviceDeploymentStatus,
 } from './device-deployment-statuses.ts';
-import { preparedQuery } from './prepared-query.ts';
+import { preparedQuery } from '../database/prepared-query.ts';
 import type { UpdateRequest } from './update-request.ts';
 
 /** One device's part in a deployment. */

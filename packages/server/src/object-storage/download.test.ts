@@ -96,6 +96,16 @@ test('a link that was altered, has expired, or names a deleted artifact opens no
   );
 });
 
+test('whatever an artifact is called, it can be downloaded', async () => {
+  await using server = await startTestServer();
+  for (const name of ['größe "1"', '日本', 'a;b\\c', 'emoji 😀']) {
+    const answer = await server.request('GET', await linkOf(server, await upload(server, { name })));
+    assert.equal(answer.status, 200, name);
+    const encoded = /filename\*=UTF-8''(\S+)$/.exec(answer.headers.get('content-disposition') ?? '')?.[1];
+    assert.equal(decodeURIComponent(encoded ?? ''), `${name}.mender`);
+  }
+});
+
 test('devices that go away in the middle of a download leave no file open', async () => {
   await using server = await startTestServer();
   const link = await linkOf(server, await upload(server, { name: 'r', content: randomBytes(8_000_000) }));
