@@ -1,27 +1,44 @@
 #!/usr/bin/env node
-// Finds the Node 26 that came with the installation and runs the server with it, whatever Node (>= 20) this is, from any directory.
+// Runs the server with the Node 26 that came with the installation, whatever Node (>= 20) this is, from any directory.
 import { spawn } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
+import { constants } from 'node:os';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const here = dirname(realpathSync(fileURLToPath(import.meta.url)));
 const main = join(here, '..', 'src', 'main.ts');
+const isNewEnough = Number(process.versions.node.split('.')[0]) >= 26;
 
-const bundledNode = () => {
+if (isNewEnough) {
+  // In this very process: whoever stops or kills it means the server.
+  await import(pathToFileURL(main).href);
+} else {
+  runWith(bundledNode());
+}
+
+function bundledNode() {
   for (let directory = here; ; directory = dirname(directory)) {
     const candidate = join(directory, 'node_modules', '.bin', 'node');
     if (existsSync(candidate)) return candidate;
-    if (directory === dirname(directory)) return process.execPath;
+    if (directory === dirname(directory)) {
+      process.stderr.write('tandem-server: there is no Node 26 beside it; run npm ci\n');
+      process.exit(1);
+    }
   }
-};
+}
 
-const server = spawn(bundledNode(), [main, ...process.argv.slice(2)], { stdio: 'inherit' });
-for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => server.kill(signal));
-server.on('error', (error) => {
-  process.stderr.write(`tandem-server: cannot start Node 26: ${error.message}; run npm ci\n`);
-  process.exitCode = 1;
-});
-server.on('exit', (code, signal) => {
-  process.exitCode = code ?? (signal === null ? 1 : 128 + 15);
-});
+function runWith(node) {
+  // Over the channel the server learns that this process is gone, even when it was killed, and stops.
+  const server = spawn(node, [main, ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP']) process.on(signal, () => server.kill(signal));
+  server.on('error', (error) => {
+    process.stderr.write(`tandem-server: cannot start ${node}: ${error.message}; run npm ci\n`);
+    process.exitCode = 1;
+  });
+  server.on('exit', (code, signal) => {
+    process.exitCode = code ?? 128 + (constants.signals[signal] ?? 0);
+  });
+}

@@ -7,7 +7,11 @@ const maxLineLength = 4096;
 /** The one place where the real process, clock and console are taken up. */
 const stopRequested = () =>
   new Promise<void>((resolve) => {
-    for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
+    // Not once: a terminal and a launcher may both pass the same signal on, and the second must not cut the clean end short.
+    for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => resolve());
+    // The launcher is gone.
+    process.once('disconnect', () => resolve());
+    process.channel?.unref();
   });
 
 process.exitCode = await runCommand(process.argv.slice(2), {

@@ -94,7 +94,7 @@ describe('a server that is killed', () => {
 });
 
 describe('a server that is asked to stop', () => {
-  for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
     it(`ends with 0 at ${signal}, with everything stored`, async () => {
       const server = await start(directory);
       assert.equal(await knock(server.url, { signal }), 401);
