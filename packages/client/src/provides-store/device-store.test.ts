@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
@@ -91,9 +91,14 @@ describe('the update lock', () => {
 
   test('is had by one of many that want a stale one at once', async (t) => {
     const path = await directory(t);
-    await writeFile(join(path, 'tandem-update.lock'), 'another-boot 1 1');
-    const taken = await Promise.all(Array.from({ length: 8 }, () => updateLock(path)()));
-    assert.equal(taken.filter((release) => release !== 'heldByOther').length, 1);
+    for (let round = 0; round < 30; round++) {
+      await writeFile(join(path, 'tandem-update.lock'), 'another-boot 1 1');
+      const taken = await Promise.all(Array.from({ length: 8 }, () => updateLock(path)()));
+      const had = taken.filter((release) => release !== 'heldByOther');
+      assert.equal(had.length, 1);
+      for (const release of had) await release();
+    }
+    assert.deepEqual(await readdir(path), [], 'nothing is left');
   });
 });
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Gives the lock back. */
@@ -10,11 +10,11 @@ export type TakeUpdateLock = () => Promise<Release | 'heldByOther'>;
 
 /**
  * One update at a time on a device, whoever started it: the daemon from the poll to the end of the deployment, a standalone
- * command while it runs. A file that names its holder; a holder that is gone (power cut, SIGKILL) does not count.
+ * command while it runs. A file that names its holder; a holder that is gone (power cut, SIGKILL) does not count. `holder` names
+ * this process and tells whether another lives.
  *
- * The file is linked into place complete, so nobody reads half of it. A stale file is moved away before the next attempt; should
- * two processes find it stale in the same instant, the second may move away the first one's fresh lock: who moved one that is
- * not the stale one puts it back. `holder` names this process and tells whether another lives.
+ * INVARIANTS: the file is linked into place complete, so nobody reads half of it. It is removed by its holder, or as stale by who
+ * has linked the file `.taking-over`, and has then found it stale once more: two that find it stale at once cannot remove each other's.
  */
 export function updateLock(datastore: string, holder: LockHolder = processHolder): TakeUpdateLock {
   const path = join(datastore, 'tandem-update.lock');
@@ -24,23 +24,35 @@ export function updateLock(datastore: string, holder: LockHolder = processHolder
     const self = await holder.self();
     await writeFile(own, self, { mode: 0o600 });
     try {
-      for (let attempt = 0; attempt < 3; attempt++) {
-        if (await linked(own, path)) {
-          return async () => {
-            if ((await readIfThere(path)) === self) await rm(path, { force: true });
-          };
-        }
-        const found = await readIfThere(path);
-        if (found !== undefined) {
-          if (await holder.lives(found)) return 'heldByOther';
-          await moveAwayStale(path, `${own}.stale`, found);
-        }
+      if (!(await linked(own, path))) {
+        await removeStale(path, own, holder);
+        if (!(await linked(own, path))) return 'heldByOther';
       }
-      return 'heldByOther';
+      return async () => {
+        if ((await readIfThere(path)) === self) await rm(path, { force: true });
+      };
     } finally {
       await rm(own, { force: true });
     }
   };
+}
+
+async function removeStale(path: string, own: string, holder: LockHolder): Promise<void> {
+  if (!(await isStale(path, holder))) return;
+  const takingOver = `${path}.taking-over`;
+  // Left behind by a power cut within the few instructions below.
+  if (await isStale(takingOver, holder)) await rm(takingOver, { force: true });
+  if (!(await linked(own, takingOver))) return;
+  try {
+    if (await isStale(path, holder)) await rm(path, { force: true });
+  } finally {
+    await rm(takingOver, { force: true });
+  }
+}
+
+async function isStale(path: string, holder: LockHolder): Promise<boolean> {
+  const found = await readIfThere(path);
+  return found !== undefined && !(await holder.lives(found));
 }
 
 export interface LockHolder {
@@ -74,17 +86,6 @@ async function linked(from: string, to: string): Promise<boolean> {
     if (isCode(error, 'EEXIST')) return false;
     throw error;
   }
-}
-
-async function moveAwayStale(path: string, aside: string, stale: string): Promise<void> {
-  try {
-    await rename(path, aside);
-  } catch (error) {
-    if (isCode(error, 'ENOENT')) return;
-    throw error;
-  }
-  if ((await readIfThere(aside)) !== stale) await linked(aside, path);
-  await rm(aside, { force: true });
 }
 
 async function readIfThere(path: string): Promise<string | undefined> {

@@ -248,6 +248,7 @@ describe('an empty payload', () => {
         payload: { type: null, provides: { a: 'b' } },
       },
       path,
+      { compression: 'gzip' },
     );
     assert.equal(await showArtifact(device.needs(), signal), 'factory');
     await assert.rejects(stat(path), 'it is consumed');
@@ -284,7 +285,10 @@ async function commandDevice(t: TestContext) {
       const command = { name, artifact, stopBefore, rebootExitCode } as StandaloneCommand;
       const lines: string[] = [];
       let progress = '';
-      const dead = Promise.withResolvers<undefined>();
+      let die: (value: undefined) => void = () => undefined;
+      const dead = new Promise<undefined>((resolve) => {
+        die = resolve;
+      });
       const needs = testNeeds(device.directory, async () => assert.fail('it reboots'));
       const { files } = needs.system;
       const before = (await device.chain()).length;
@@ -299,7 +303,7 @@ async function commandDevice(t: TestContext) {
               writeDurably: async (path, content, mode) => {
                 await files.writeDurably(path, content, mode);
                 if (powerCutIn !== undefined && String(content).includes(`"InState": "${powerCutIn}"`)) {
-                  dead.resolve(undefined);
+                  die(undefined);
                   await new Promise(() => undefined);
                 }
               },
@@ -323,7 +327,7 @@ async function commandDevice(t: TestContext) {
         signal,
       );
       let refused: string | undefined;
-      const code = await Promise.race([running, dead.promise]).catch((error: Error) => {
+      const code = await Promise.race([running, dead]).catch((error: Error) => {
         refused = error.message;
         return undefined;
       });
