@@ -2,8 +2,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { allEndpoints } from '../src/all-endpoints.ts';
 import { openApiDocument } from '../src/open-api.ts';
 
-/** Writes the OpenAPI document beside this file; with `--check` says whether the one there is fresh, and exits 1 if not. */
-const path = new URL('tandem.json', import.meta.url);
+/**
+ * Writes the OpenAPI document beside this file; with `--check` says whether the one there is fresh, and exits 1 if not. Another
+ * file may be named.
+ */
+const path =
+  process.argv.slice(2).find((given) => !given.startsWith('--')) ?? new URL('tandem.json', import.meta.url);
 const fresh = `${JSON.stringify(openApiDocument(allEndpoints, '1'), null, 2)}\n`;
 
 if (process.argv.includes('--check')) {

@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { copyFile, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -84,17 +86,13 @@ describe('the OpenAPI document', () => {
     const script = fileURLToPath(new URL('../openapi/generate.ts', import.meta.url));
     const document = fileURLToPath(new URL('../openapi/tandem.json', import.meta.url));
     await promisify(execFile)(process.execPath, [script, '--check']);
-    const kept = `${document}.kept`;
-    await copyFile(document, kept);
-    try {
-      await writeFile(document, (await readFile(document, 'utf8')).replace('"listDevices"', '"listDevicez"'));
-      await assert.rejects(
-        promisify(execFile)(process.execPath, [script, '--check']),
-        /listDevicez[\s\S]*listDevices/,
-      );
-    } finally {
-      await copyFile(kept, document);
-      await rm(kept);
-    }
+    const directory = await mkdtemp(join(tmpdir(), 'tandem-openapi-'));
+    const stale = join(directory, 'stale.json');
+    await writeFile(stale, (await readFile(document, 'utf8')).replace('"listDevices"', '"listDevicez"'));
+    await assert.rejects(
+      promisify(execFile)(process.execPath, [script, '--check', stale]),
+      /listDevicez[\s\S]*listDevices/,
+    );
+    await rm(directory, { recursive: true });
   });
 });

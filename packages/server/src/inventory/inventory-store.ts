@@ -1,8 +1,10 @@
 import type { AttributeScope, Page } from '@tandem/api';
-import { sql, type Expression, type SqlBool } from 'kysely';
+import { sql, type Expression, type Selectable, type SqlBool } from 'kysely';
 import type { Tenant } from '../actor.ts';
+import { preparedQuery } from '../database/prepared-query.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { attributesOf, rowsOf, type StoredAttribute, type ValueRow } from './attribute-rows.ts';
+import type { InventoryTables } from './inventory-tables.ts';
 
 export interface InventoryEntry {
   readonly id: string;
@@ -23,32 +25,13 @@ export const inventoryStore = {
   forTenant: (tenant: Tenant) => {
     const valuesOf = (db: Reader) => db.selectFrom('inventory_values').where('tenant', '=', tenant);
 
-    const insertValues = async (
-      tx: Transaction,
-      deviceId: string,
-      attribute: StoredAttribute,
-    ): Promise<void> => {
-      for (const row of rowsOf(attribute)) {
-        await tx
-          .insertInto('inventory_values')
-          .values({ tenant, device_id: deviceId, ...row })
-          .execute();
-      }
-    };
-
     const deleteAttribute = async (
       tx: Transaction,
       deviceId: string,
       scope: AttributeScope,
       name: string,
     ) => {
-      await tx
-        .deleteFrom('inventory_values')
-        .where('tenant', '=', tenant)
-        .where('device_id', '=', deviceId)
-        .where('scope', '=', scope)
-        .where('name', '=', name)
-        .execute();
+      await deleteValues(tx, { tenant, deviceId, scope, name });
     };
 
     return {
@@ -101,36 +84,21 @@ export const inventoryStore = {
       },
 
       scope: async (db: Reader, deviceId: string, scope: AttributeScope): Promise<StoredAttribute[]> =>
-        attributesOf(
-          await valuesOf(db)
-            .selectAll()
-            .where('device_id', '=', deviceId)
-            .where('scope', '=', scope)
-            .orderBy('name')
-            .orderBy('position')
-            .execute(),
-        ),
+        attributesOf(await valuesOfScope(db, { tenant, deviceId, scope })),
 
       /** The first value of one attribute. */
-      value: (
+      value: async (
         db: Reader,
         deviceId: string,
         scope: AttributeScope,
         name: string,
-      ): Promise<ValueRow | undefined> =>
-        valuesOf(db)
-          .selectAll()
-          .where('device_id', '=', deviceId)
-          .where('scope', '=', scope)
-          .where('name', '=', name)
-          .where('position', '=', 0)
-          .executeTakeFirst(),
+      ): Promise<ValueRow | undefined> => (await firstValue(db, { tenant, deviceId, scope, name }))[0],
 
       deleteAttribute,
 
       putAttribute: async (tx: Transaction, deviceId: string, attribute: StoredAttribute): Promise<void> => {
         await deleteAttribute(tx, deviceId, attribute.scope, attribute.name);
-        await insertValues(tx, deviceId, attribute);
+        for (const row of rowsOf(attribute)) await insertValue(tx, { tenant, device_id: deviceId, ...row });
       },
 
       /** Names of the static groups, sorted; of devices with that status only, when one is given. */
@@ -243,3 +211,59 @@ function sortKey(tenant: Tenant, { scope, attribute, order }: InventorySort) {
     WHERE v.tenant = ${tenant} AND v.device_id = inventory_devices.id AND v.scope = ${scope} AND v.name = ${attribute}
   )`;
 }
+
+// What each report of each device runs.
+
+type AttributeKey = {
+  readonly tenant: string;
+  readonly deviceId: string;
+  readonly scope: AttributeScope;
+  readonly name: string;
+};
+
+const valuesOfScope = preparedQuery<{ tenant: string; deviceId: string; scope: AttributeScope }, ValueRow>(
+  (db, value) =>
+    db
+      .selectFrom('inventory_values')
+      .selectAll()
+      .where('tenant', '=', value('tenant'))
+      .where('device_id', '=', value('deviceId'))
+      .where('scope', '=', value('scope'))
+      .orderBy('name')
+      .orderBy('position'),
+);
+
+const firstValue = preparedQuery<AttributeKey, ValueRow>((db, value) =>
+  db
+    .selectFrom('inventory_values')
+    .selectAll()
+    .where('tenant', '=', value('tenant'))
+    .where('device_id', '=', value('deviceId'))
+    .where('scope', '=', value('scope'))
+    .where('name', '=', value('name'))
+    .where('position', '=', 0),
+);
+
+const deleteValues = preparedQuery<AttributeKey, unknown>((db, value) =>
+  db
+    .deleteFrom('inventory_values')
+    .where('tenant', '=', value('tenant'))
+    .where('device_id', '=', value('deviceId'))
+    .where('scope', '=', value('scope'))
+    .where('name', '=', value('name')),
+);
+
+const insertValue = preparedQuery<Selectable<InventoryTables['inventory_values']>, unknown>((db, value) =>
+  db.insertInto('inventory_values').values({
+    tenant: value('tenant'),
+    device_id: value('device_id'),
+    scope: value('scope'),
+    name: value('name'),
+    position: value('position'),
+    is_array: value('is_array'),
+    text_value: value('text_value'),
+    number_value: value('number_value'),
+    description: value('description'),
+    time: value('time'),
+  }),
+);
