@@ -16,6 +16,8 @@ const sources = [client, join(client, '../artifact'), join(client, '../boot-envi
 /** Runs the client under one of its program names. */
 export async function launch(programName) {
   process.argv[1] = join(dirname(process.argv[1]), programName);
+  // Started by `goOnIn`: whoever ends that launcher, even by SIGKILL, means this process.
+  if (process.connected) process.once('disconnect', () => process.kill(process.pid, 'SIGKILL'));
   if (existsSync(bundle) && (!existsSync(entry) || statSync(bundle).mtimeMs > newestOf(sources))) {
     await import(pathToFileURL(bundle).href);
   } else if (runsTypeScript()) {
@@ -59,7 +61,9 @@ function goOnIn(node, programName) {
     return;
   }
   const launcher = join(client, 'bin', `${programName}.js`);
-  const child = spawn(node, [launcher, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const child = spawn(node, [launcher, ...process.argv.slice(2)], {
+    stdio: ['inherit', 'inherit', 'inherit', 'ipc'],
+  });
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2']) {
     process.on(signal, () => child.kill(signal));
   }

@@ -227,6 +227,27 @@ describe('the bundle', () => {
   }
 });
 
+describe('the launcher in the source tree', () => {
+  const launcher = join(import.meta.dirname, '..', '..', 'bin', 'mender-update.js');
+
+  for (const node of distinctNodes()) {
+    test(`runs the sources under Node ${node.version}, and leaves nothing running when it is killed`, async () => {
+      const config = join(directory, 'nowhere.conf');
+      await writeFile(
+        config,
+        JSON.stringify({ ServerURL: 'http://127.0.0.1:1', RetryPollIntervalSeconds: 1 }),
+      );
+      const child = spawn(node.path, [launcher, '-c', config, 'daemon'], { env: environment });
+      const closed = new Promise<string>((resolve) => child.once('close', () => resolve('closed')));
+      await new Promise((resolve) => child.stderr.once('data', resolve));
+      child.kill('SIGKILL');
+      // The output stays open as long as any process of it lives.
+      const late = new Promise<string>((resolve) => setTimeout(resolve, 5000, 'still running').unref());
+      assert.equal(await Promise.race([closed, late]), 'closed');
+    });
+  }
+});
+
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield await Promise.resolve(bytes);
 }
