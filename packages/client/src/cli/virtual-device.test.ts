@@ -10,15 +10,16 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { rootfsImage, signerFromPrivateKey, writeArtifactFile } from '@tandem/artifact';
 import { createUBootEnvironment, uBootEnvironment } from '@tandem/boot-environment';
+import { buildBundle } from '../../build-bundle.ts';
 
 /**
- * The whole client as a device runs it: the launcher, managed mode, two partitions as plain files, U-Boot's environment in two
+ * The whole client as a device runs it: the bundled file, managed mode, two partitions as plain files, U-Boot's environment in two
  * files, and a boot loop that does what U-Boot does. Only the server is a small stand-in.
  */
 const directory = await mkdtemp(join(tmpdir(), 'virtual-device-'));
 after(() => rm(directory, { recursive: true }));
 
-const launcher = join(import.meta.dirname, '..', '..', 'bin', 'mender-update.js');
+const program = join(directory, 'mender-update.mjs');
 const partitionBytes = 5 * 1024 * 1024;
 const image = Buffer.concat([randomBytes(3 * 1024 * 1024 + 1000), Buffer.alloc(1024 * 1024)]);
 const keys = generateKeyPairSync('ec', {
@@ -164,7 +165,7 @@ async function virtualDevice(name: string, serverUrl: string) {
   const boot = async (enough: () => boolean): Promise<string> => {
     await bootloader();
     await rm(at('rebooting'), { force: true });
-    const client = spawn(process.execPath, [launcher, 'daemon'], {
+    const client = spawn(process.execPath, [program, 'daemon'], {
       env: {
         PATH: `${at('bin')}:${process.env['PATH']}`,
         MENDER_CONF_DIR: at('etc'),
@@ -192,6 +193,7 @@ async function virtualDevice(name: string, serverUrl: string) {
 describe('a device in managed mode', () => {
   let good: string;
   before(async () => {
+    await buildBundle(program);
     good = await packArtifact('version-2', keys.privateKey);
   });
 
