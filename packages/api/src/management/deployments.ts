@@ -193,7 +193,9 @@ export const listDeploymentStatistics = defineEndpoint({
   method: 'POST',
   path: `${base}/statistics/list`,
   summary: 'Devices per status of several deployments; an empty object for none',
-  body: jsonBody(Type.Object({ deployment_ids: Type.Array(Type.String(), { maxItems: 100 }) })),
+  body: jsonBody(
+    Type.Object({ deployment_ids: Type.Optional(Type.Array(Type.String(), { maxItems: 100 })) }),
+  ),
   responses: {
     200: json(
       Type.Union([

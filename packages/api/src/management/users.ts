@@ -1,5 +1,6 @@
 import { Type, type Static } from 'typebox';
 import { defineEndpoint, empty, json, jsonBody, jwt, optionalJsonBody } from '../endpoint.ts';
+import { pagingQuery } from '../pagination.ts';
 
 const base = '/api/management/v1/useradm';
 const tag = 'management: users';
@@ -265,8 +266,9 @@ export const listPlans = defineEndpoint({
   id: 'listPlans',
   path: `${base}/plans`,
   summary: 'Plans there are: one',
+  query: Type.Object(pagingQuery),
   responses: { 200: json(Type.Array(Plan)) },
-  errors: [401],
+  errors: [400, 401],
 });
 
 export const getPlanBinding = defineEndpoint({

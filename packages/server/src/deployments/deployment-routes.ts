@@ -94,7 +94,7 @@ export function registerDeploymentRoutes(
   }));
 
   register(listDeploymentStatistics, async ({ actor, body }) => {
-    const ids = body.deployment_ids.map(assertUuid);
+    const ids = (body.deployment_ids ?? []).map(assertUuid);
     if (ids.length === 0) return { status: 200, body: {} };
     const found = await reading.statisticsOf(actor, ids);
     if (found.length === 0) throw new ServerError('notFound', 'Resource not found');

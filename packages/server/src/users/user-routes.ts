@@ -12,6 +12,7 @@ import {
   listUsers,
   login,
   logout,
+  pageOf,
   redeemFirstAdministrator,
   replaceOwnSettings,
   replaceSettings,
@@ -48,7 +49,10 @@ export function registerUserRoutes(register: RegisterRoute, needs: UserRouteNeed
   registerUsers(register, needs);
   registerSettings(register, needs.settings);
   registerPersonalTokens(register, needs.tokens);
-  register(listPlans, async () => ({ status: 200, body: plans }));
+  register(listPlans, async ({ query }) => {
+    const { offset, perPage } = pageOf(query);
+    return { status: 200, body: plans.slice(offset, offset + perPage) };
+  });
   register(getPlanBinding, async () => ({ status: 200, body: { plan } }));
 }
 
