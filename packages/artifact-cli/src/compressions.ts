@@ -11,7 +11,7 @@ import { CommandError } from './exit-status.ts';
 /** What `--compression` takes: the reference's names, and plain `zstd`. Levels are chosen by measurement (bench/artifact-write.ts). */
 const choices = {
   none: { compression: 'none' },
-  gzip: { compression: 'gzip', level: 6 },
+  gzip: { compression: 'gzip', level: 4 },
   lzma: { compression: 'lzma', level: 6 },
   zstd: { compression: 'zstd', level: 3 },
   zstd_fastest: { compression: 'zstd', level: 1 },

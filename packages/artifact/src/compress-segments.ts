@@ -33,13 +33,24 @@ export async function* compressSegments(
   options: SegmentOptions,
 ): AsyncIterable<Uint8Array> {
   const underWay: Promise<Uint8Array>[] = [];
+  // Buffers whose segment has been compressed are filled again.
+  const idle: Buffer[] = [];
+  // Images have much empty space; it is compressed once.
+  let ofZeros: Promise<Uint8Array> | undefined;
   try {
-    for await (const segment of segmentsOf(content)) {
+    for await (const segment of segmentsOf(content, idle)) {
       options.signal?.throwIfAborted();
-      const compressing = options.compress(segment, options.level);
-      // It may fail before its turn to be awaited comes; that is not unhandled.
-      compressing.catch(() => undefined);
-      underWay.push(compressing);
+      if (isAllZero(segment.content)) {
+        ofZeros ??= options.compress(new Uint8Array(segmentBytes), options.level);
+        underWay.push(ofZeros);
+        idle.push(segment.buffer);
+      } else {
+        underWay.push(
+          options.compress(segment.content, options.level).finally(() => idle.push(segment.buffer)),
+        );
+      }
+      // One may fail before its turn to be awaited comes; that is not unhandled.
+      underWay.at(-1)?.catch(() => undefined);
       const first = underWay.length >= options.parallel ? underWay.shift() : undefined;
       if (first !== undefined) yield await first;
     }
@@ -73,22 +84,38 @@ export function compressorFor(
   );
 }
 
-async function* segmentsOf(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  let segment = Buffer.allocUnsafe(segmentBytes);
+const zeros = Buffer.alloc(64 * 1024);
+
+function isAllZero(segment: Uint8Array): boolean {
+  if (segment.length < segmentBytes) return false;
+  for (let at = 0; at < segment.length; at += zeros.length) {
+    if (zeros.compare(segment, at, at + zeros.length) !== 0) return false;
+  }
+  return true;
+}
+
+interface Segment {
+  readonly buffer: Buffer;
+  readonly content: Uint8Array;
+}
+
+async function* segmentsOf(content: AsyncIterable<Uint8Array>, idle: Buffer[]): AsyncIterable<Segment> {
+  const take = () => idle.pop() ?? Buffer.allocUnsafe(segmentBytes);
+  let buffer = take();
   let filled = 0;
   for await (const piece of content) {
     for (let at = 0; at < piece.length;) {
       const part = piece.subarray(at, at + segmentBytes - filled);
-      segment.set(part, filled);
+      buffer.set(part, filled);
       filled += part.length;
       at += part.length;
       if (filled < segmentBytes) continue;
-      yield segment;
-      segment = Buffer.allocUnsafe(segmentBytes);
+      yield { buffer, content: buffer };
+      buffer = take();
       filled = 0;
     }
   }
-  if (filled > 0) yield segment.subarray(0, filled);
+  if (filled > 0) yield { buffer, content: buffer.subarray(0, filled) };
 }
 
 const deflateRaw = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);

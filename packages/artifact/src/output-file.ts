@@ -1,10 +1,13 @@
 import { open, realpath, rename, rm, stat, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
+import { pieceBytes } from './limits.ts';
 
 /** A file being written under a temporary name. */
 export interface OutputFile {
   /** Appends all of the bytes, or with `position` writes over what is there; answers their number. */
   readonly write: (bytes: Uint8Array, position?: number) => Promise<number>;
+  /** Moves `length` bytes from one position to another, where they end the file. */
+  readonly move: (from: number, length: number, to: number) => Promise<void>;
 }
 
 /**
@@ -15,9 +18,12 @@ export async function writeOutputFile<T>(path: string, write: (file: OutputFile)
   const target = await realpath(path).catch(() => path);
   const replaced = await stat(target).catch(() => undefined);
   const temporary = `${target}.tmp`;
-  const file = await open(temporary, 'w');
+  const file = await open(temporary, 'w+');
   try {
-    const result = await write({ write: (bytes, position) => writeAll(file, bytes, position ?? null) });
+    const result = await write({
+      write: (bytes, position) => writeAll(file, bytes, position ?? null),
+      move: (from, length, to) => move(file, from, length, to),
+    });
     if (replaced !== undefined) {
       await file.chmod(replaced.mode & 0o7777);
       // Only root may give files away; others keep what they write.
@@ -46,6 +52,20 @@ async function writeAll(file: FileHandle, bytes: Uint8Array, position: number | 
     at += bytesWritten;
   }
   return bytes.length;
+}
+
+async function move(file: FileHandle, from: number, length: number, to: number): Promise<void> {
+  const buffer = Buffer.allocUnsafe(Math.min(length, pieceBytes));
+  // Forwards from the end, backwards from the beginning: no piece is written over before it was read.
+  for (let done = 0; done < length;) {
+    const part = Math.min(buffer.length, length - done);
+    const at = to > from ? length - done - part : done;
+    const { bytesRead } = await file.read(buffer, 0, part, from + at);
+    if (bytesRead !== part) throw new Error(`short read of ${bytesRead} bytes`);
+    await writeAll(file, buffer.subarray(0, part), to + at);
+    done += part;
+  }
+  await file.truncate(to + length);
 }
 
 /** Makes the new name durable. */

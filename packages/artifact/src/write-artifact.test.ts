@@ -171,19 +171,40 @@ test('a stream and a file are the same artifact', async () => {
 });
 
 test('an image that changes while it is packed leaves nothing behind', async () => {
+  const described = (source: Parameters<typeof rootfsImage>[0]['image']) => {
+    return {
+      artifactName: 'r',
+      depends: { deviceTypes: ['d'] },
+      payload: rootfsImage({ artifactName: 'r', image: source }),
+    };
+  };
+  for (const length of [99, 101]) {
+    const grown = { name: 'image', sizeBytes: 100, open: () => piecesOf(noise(length)) };
+    const path = join(directory, 'changed.mender');
+    await assert.rejects(writeArtifactFile(described(grown), path), {
+      name: 'ArtifactError',
+      code: 'unreadableInput',
+    });
+  }
   let opened = 0;
-  const source = { name: 'image', sizeBytes: 100, open: () => piecesOf(noise(100, (opened += 1))) };
-  const payload = rootfsImage({ artifactName: 'r', image: source });
-  const description = { artifactName: 'r', depends: { deviceTypes: ['d'] }, payload };
-  const path = join(directory, 'changed.mender');
-  await assert.rejects(writeArtifactFile(description, path), {
-    name: 'ArtifactError',
-    code: 'unreadableInput',
-  });
+  const other = { name: 'image', sizeBytes: 100, open: () => piecesOf(noise(100, (opened += 1))) };
+  await assert.rejects(artifactBytes(described(other), { compression: 'none' }), { code: 'unreadableInput' });
   assert.deepEqual(
     (await readdir(directory)).filter((name) => name.startsWith('changed')),
     [],
   );
+});
+
+test('what stands before the payload may turn out longer or shorter than the room left for it', async () => {
+  const path = join(directory, 'moved.mender');
+  for (const signatureBytes of [64, 256, 512, 4000]) {
+    const signer = () => Promise.resolve(new Uint8Array(signatureBytes));
+    const options = { compression: 'gzip', signer } as const;
+    await writeArtifactFile(rootfsArtifact(image), path, options);
+    const written = await readFile(path);
+    assert.ok(written.equals(await gather(writeArtifact(rootfsArtifact(image), options))));
+    assert.ok((await readAll(written)).files[0]?.bytes.equals(image));
+  }
 });
 
 test('stopping in between leaves nothing behind', async () => {

@@ -16,7 +16,7 @@ import { extensionOf } from './compression.ts';
 import { pieceBytes } from './limits.ts';
 import { encodeManifest } from './manifest.ts';
 import { writeOutputFile } from './output-file.ts';
-import { hashFile, type HashedFile } from './payload-source.ts';
+import { payloadFileToPack, type PayloadFileToPack } from './payload-source.ts';
 import { encodeSignature, type Signer } from './signature.ts';
 import { encodeTarHeader, endOfArchive, paddingOf } from './tar/header.ts';
 import { tarEntry, tarSize, writeTar } from './tar/write-tar.ts';
@@ -41,8 +41,8 @@ export interface WriteOptions {
 }
 
 /**
- * Writes an artifact as a stream. Each payload file is read twice: for its checksum, which stands before it, and to be packed. The
- * compressed payload passes through a temporary file, since its size stands before it too; `writeArtifactFile` needs none.
+ * Writes an artifact as a stream. Since a payload's size and checksum stand before it, it is first compressed into a temporary file; without
+ * compression it is read twice instead. `writeArtifactFile` needs neither.
  *
  * Throws `ArtifactError` (invalidDescription, forbiddenName, unreadableInput) and the signal's reason.
  */
@@ -51,9 +51,10 @@ export async function* writeArtifact(
   options: WriteOptions = {},
 ): AsyncIterable<Uint8Array> {
   const plan = await planArtifact(description, options);
-  yield plan.head;
   if (plan.dataBytes !== undefined) {
-    yield* framed(plan, plan.dataBytes, plan.data());
+    if (plan.sums() === undefined) for await (const piece of plan.data()) void piece;
+    yield await plan.head();
+    yield* framed(plan, plan.dataBytes, copiesOf(plan.data()));
     return;
   }
   const directory = await mkdtemp(join(options.temporaryDirectory ?? tmpdir(), 'artifact-'));
@@ -64,6 +65,7 @@ export async function* writeArtifact(
       for await (const piece of plan.data()) written += await file.write(piece);
       return written;
     });
+    yield await plan.head();
     const content = createReadStream(path, { highWaterMark: pieceBytes }) as AsyncIterable<Uint8Array>;
     yield* framed(plan, length, content);
   } finally {
@@ -73,7 +75,7 @@ export async function* writeArtifact(
 
 /**
  * Writes an artifact to a file, which appears under its name only when it is complete and on disk. After a fault nothing is left
- * behind, and what had the name before is unchanged. Throws as `writeArtifact` does.
+ * behind, and what had the name before is unchanged. Each payload file is read once. Throws as `writeArtifact` does.
  */
 export async function writeArtifactFile(
   description: ArtifactDescription,
@@ -82,71 +84,77 @@ export async function writeArtifactFile(
 ): Promise<{ readonly sizeBytes: number }> {
   const plan = await planArtifact(description, options);
   return writeOutputFile(path, async (file) => {
-    let sizeBytes = await file.write(plan.head);
-    const headerAt = sizeBytes;
-    // Where the size is not known yet, the header is written again when it is, and is as long.
-    sizeBytes += await file.write(dataHeader(plan, plan.dataBytes ?? 0));
+    // What stands before the payload can only be made after it; room is left that nearly always fits.
+    const room = plan.sums() === undefined ? await plan.headRoom() : (await plan.head()).length;
+    await file.write(new Uint8Array(room));
+    let behind = await file.write(dataHeader(plan, plan.dataBytes ?? 0));
     let length = 0;
     for await (const piece of plan.data()) length += await file.write(piece);
-    sizeBytes += length;
-    sizeBytes += await file.write(new Uint8Array(paddingOf(length)));
-    sizeBytes += await file.write(endOfArchive);
-    if (plan.dataBytes === undefined) await file.write(dataHeader(plan, length), headerAt);
-    return { sizeBytes };
+    behind += length;
+    behind += await file.write(new Uint8Array(paddingOf(length)));
+    behind += await file.write(endOfArchive);
+    if (plan.dataBytes === undefined) await file.write(dataHeader(plan, length), room);
+    const head = await plan.head();
+    if (head.length !== room) await file.move(room, behind, head.length);
+    await file.write(head, 0);
+    return { sizeBytes: head.length + behind };
   });
 }
 
 interface Plan {
-  /** All before the payload's archive. */
-  readonly head: Uint8Array;
+  /** All before the payload's archive. Throws before the payload's checksums are known. */
+  readonly head: () => Promise<Uint8Array>;
+  /** About how long that will be. */
+  readonly headRoom: () => Promise<number>;
+  /** The payload's files; undefined before their checksums are known, from reading `data` to its end. */
+  readonly sums: () => Sums | undefined;
   readonly dataName: string;
   /** Size of the payload's archive, where that is known beforehand. */
   readonly dataBytes: number | undefined;
   /** Size of the payload's archive before compression. */
   readonly tarBytes: number;
   readonly modifiedAt: number;
+  /** A piece counts only until the next is asked for. */
   readonly data: () => AsyncIterable<Uint8Array>;
 }
 
-/** Reads the payload files for their checksums and makes everything that stands before them. */
+interface Sums {
+  readonly payload: readonly FileSum[];
+  readonly augment: readonly FileSum[];
+}
+
 async function planArtifact(description: ArtifactDescription, options: WriteOptions): Promise<Plan> {
   assertDescription(description);
-  const { modifiedAt = 0 } = options;
-  const { augment } = description;
+  const { modifiedAt = 0, signal } = options;
   const { packed } = description.payload;
   const compression = packed?.compression ?? options.compression ?? 'zstd';
-  const extension = extensionOf[compression];
-  const compress = (content: AsyncIterable<Uint8Array>) => compressed(content, compression, options);
-  const whole = (tar: Uint8Array) => gathered(compress(oneChunk(tar)));
-
-  const files = await hashAll(description.payload.files, options.signal);
-  const augmentFiles = await hashAll(augment?.files, options.signal);
-  const payloadSums = packed?.files ?? files;
-  const version = encodeVersion(description.formatVersion ?? 3);
-  const header = await whole(encodeHeader(description, description.payload, payloadSums, modifiedAt));
-  const manifest = encodeManifest([
-    ...lines(payloadSums),
-    [`header.tar${extension}`, sha256(header)],
-    ['version', sha256(version)],
-  ]);
-  const member = (name: string, content: Uint8Array) => tarEntry(name, content, 0o600, modifiedAt);
-  const head = [member('version', version), member('manifest', manifest)];
-  if (options.signer !== undefined)
-    head.push(member('manifest.sig', encodeSignature(await options.signer(manifest))));
-  if (augment === undefined) {
-    head.push(member(`header.tar${extension}`, header));
-  } else {
-    const augmentHeader = await whole(encodeHeaderAugment(description, augment, augmentFiles, modifiedAt));
-    const augmentName = `header-augment.tar${extension}`;
-    const augmentManifest = encodeManifest([...lines(augmentFiles), [augmentName, sha256(augmentHeader)]]);
-    head.push(member('manifest-augment', augmentManifest));
-    head.push(member(`header.tar${extension}`, header), member(augmentName, augmentHeader));
-  }
+  const files = await filesToPack(description.payload.files, signal);
+  const augmentFiles = await filesToPack(description.augment?.files, signal);
   const allFiles = [...files, ...augmentFiles];
   const tarBytes = packed?.sizeBytes ?? tarSize(allFiles);
+  const compress = (content: AsyncIterable<Uint8Array>) => compressed(content, compression, options);
+
+  const sums = (): Sums | undefined => {
+    const payload = packed?.files ?? known(files);
+    const augment = known(augmentFiles);
+    return payload === undefined || augment === undefined ? undefined : { payload, augment };
+  };
+  const headWith = (all: Sums, signer: Signer | undefined) => {
+    const whole = (tar: Uint8Array) => gathered(compress(oneChunk(tar)));
+    return encodeHead(description, all, extensionOf[compression], whole, signer, modifiedAt);
+  };
   return {
-    head: Buffer.concat(head),
-    dataName: `data/0000.tar${extension}`,
+    sums,
+    head: () => {
+      const all = sums();
+      if (all === undefined) throw new Error('the payload has not been read to its end');
+      return headWith(all, options.signer);
+    },
+    headRoom: async () => {
+      const sample = { payload: files.map(withSampleSum), augment: augmentFiles.map(withSampleSum) };
+      return (await headWith(sample, options.signer === undefined ? undefined : sampleSigner)).length;
+    },
+    dataName: `data/0000.tar${extensionOf[compression]}`,
     dataBytes: packed?.sizeBytes ?? (compression === 'none' ? tarBytes : undefined),
     tarBytes,
     modifiedAt,
@@ -154,14 +162,61 @@ async function planArtifact(description: ArtifactDescription, options: WriteOpti
   };
 }
 
-async function hashAll(
+/** The members before the payload, in their order (format clause 1.1). */
+async function encodeHead(
+  description: ArtifactDescription,
+  sums: Sums,
+  extension: string,
+  compress: (tar: Uint8Array) => Promise<Uint8Array>,
+  signer: Signer | undefined,
+  modifiedAt: number,
+): Promise<Uint8Array> {
+  const member = (name: string, content: Uint8Array) => tarEntry(name, content, 0o600, modifiedAt);
+  const { payload, augment } = description;
+  const version = encodeVersion(description.formatVersion ?? 3);
+  const headerName = `header.tar${extension}`;
+  const header = await compress(encodeHeader(description, payload, sums.payload, modifiedAt));
+  const manifest = encodeManifest([
+    ...lines(sums.payload),
+    [headerName, sha256(header)],
+    ['version', sha256(version)],
+  ]);
+  const head = [member('version', version), member('manifest', manifest)];
+  if (signer !== undefined) head.push(member('manifest.sig', encodeSignature(await signer(manifest))));
+  if (augment === undefined) return Buffer.concat([...head, member(headerName, header)]);
+  const augmentName = `header-augment.tar${extension}`;
+  const augmentHeader = await compress(encodeHeaderAugment(description, augment, sums.augment, modifiedAt));
+  const augmentManifest = encodeManifest([...lines(sums.augment), [augmentName, sha256(augmentHeader)]]);
+  return Buffer.concat([
+    ...head,
+    member('manifest-augment', augmentManifest),
+    member(headerName, header),
+    member(augmentName, augmentHeader),
+  ]);
+}
+
+async function filesToPack(
   sources: readonly PayloadFileSource[] | undefined,
   signal: AbortSignal | undefined,
-): Promise<readonly HashedFile[]> {
-  const hashed: HashedFile[] = [];
-  for (const source of sources ?? []) hashed.push(await hashFile(source, signal));
-  return hashed;
+): Promise<readonly PayloadFileToPack[]> {
+  return Promise.all((sources ?? []).map((source) => payloadFileToPack(source, signal)));
 }
+
+function known(files: readonly PayloadFileToPack[]): readonly FileSum[] | undefined {
+  const sums = files.flatMap(({ name, sha256: sum }) => {
+    const found = sum();
+    return found === undefined ? [] : [{ name, sha256: found }];
+  });
+  return sums.length === files.length ? sums : undefined;
+}
+
+/** As long, and as hard to compress, as the real one will be. */
+function withSampleSum({ name }: PayloadFileToPack): FileSum {
+  return { name, sha256: sha256(Buffer.from(name)) };
+}
+
+/** Its entry is as long as those of RSA up to 3072 bits and of ECDSA. */
+const sampleSigner: Signer = () => Promise.resolve(new Uint8Array(256));
 
 function compressed(
   content: AsyncIterable<Uint8Array>,
@@ -196,6 +251,11 @@ function dataHeader(plan: Plan, sizeBytes: number): Uint8Array {
   const { dataName: name, modifiedAt, tarBytes, dataBytes } = plan;
   const reserves = dataBytes === undefined && tarBytes >= reserveFromBytes;
   return encodeTarHeader({ name, sizeBytes, mode: 0o600, modifiedAt }, reserves);
+}
+
+/** For readers that keep pieces. */
+async function* copiesOf(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
+  for await (const piece of content) yield Buffer.from(piece);
 }
 
 function lines(files: readonly FileSum[]): (readonly [string, string])[] {

@@ -1,0 +1,117 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+import { join, resolve } from 'node:path';
+
+/* What the artifact benches share: the image, the peer, the clock. */
+
+export const imageMiB = 512;
+export const peer = '/usr/bin/mender-artifact';
+export const project = resolve(import.meta.dirname, '..');
+/** Ours, as it is installed. */
+export const ours = join(project, 'node_modules', '.bin', 'mender-artifact');
+
+export interface Cost {
+  readonly wallSeconds: number;
+  readonly cpuSeconds: number;
+  readonly peakMiB: number;
+}
+
+/** Ends with a clear word when the peer is not the one the figures are to be compared with. */
+export function assertPeer(): void {
+  const version = existsSync(peer) ? execFileSync(peer, ['--version'], { encoding: 'utf8' }) : 'nothing';
+  if (!version.includes('version 3.9.'))
+    throw new Error(`needs Debian's mender-artifact 3.9 as ${peer}, found ${version}`);
+}
+
+/** Runs a program under GNU time, which counts children too. */
+export function measure(program: string, args: readonly string[]): Cost {
+  const format = ['-f', '%e %U %S %M'];
+  const result = spawnSync('/usr/bin/time', [...format, program, ...args], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    encoding: 'utf8',
+    maxBuffer: 2 ** 26,
+  });
+  const said = result.stderr.trim().split('\n').at(-1) ?? '';
+  const [wall, user, system, peakKiB] = said.split(' ').map(Number);
+  if (
+    result.status !== 0 ||
+    wall === undefined ||
+    user === undefined ||
+    system === undefined ||
+    peakKiB === undefined
+  ) {
+    throw new Error(`${program} ${args.join(' ')} ended with ${String(result.status)}: ${result.stderr}`);
+  }
+  return { wallSeconds: wall, cpuSeconds: user + system, peakMiB: peakKiB / 1024 };
+}
+
+/** A real file system with the machine's own programs, libraries and texts, about four fifths full. */
+export function makeImage(path: string, directory: string): void {
+  const sources = [
+    'usr/bin',
+    'usr/sbin',
+    'etc',
+    'usr/lib/python3',
+    'usr/share/perl',
+    'usr/share/zoneinfo',
+    'usr/lib/x86_64-linux-gnu',
+    'usr/lib/git-core',
+    'usr/lib/gcc',
+    'usr/include',
+    'usr/share/man',
+    'usr/share/vim',
+  ];
+  const tree = join(directory, 'tree');
+  mkdirSync(tree);
+  for (const source of sources) {
+    const files = execFileSync('find', [source, '-xdev', '-type', 'f', '-size', '-8192k', '-print0'], {
+      cwd: '/',
+      maxBuffer: 2 ** 28,
+    });
+    for (const names of chunks(
+      files
+        .toString()
+        .split('\0')
+        .filter((name) => name !== ''),
+      200,
+    )) {
+      const used = Number(execFileSync('du', ['-sm', tree], { encoding: 'utf8' }).split('\t')[0]);
+      if (used > imageMiB * 0.7) break;
+      spawnSync('cp', ['-a', '--parents', ...names, tree], { cwd: '/' });
+    }
+  }
+  writeFileSync(path, '');
+  truncateSync(path, imageMiB * 2 ** 20);
+  const environment = { ...process.env, PATH: `${process.env['PATH'] ?? ''}:/usr/sbin:/sbin` };
+  execFileSync('mkfs.ext4', ['-q', '-F', '-b', '4096', '-d', tree, path], { env: environment });
+  rmSync(tree, { recursive: true });
+}
+
+function chunks<T>(list: readonly T[], length: number): readonly (readonly T[])[] {
+  return Array.from({ length: Math.ceil(list.length / length) }, (_, index) =>
+    list.slice(index * length, (index + 1) * length),
+  );
+}
+
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
+export function medianCost(costs: readonly Cost[]): Cost {
+  return {
+    wallSeconds: median(costs.map(({ wallSeconds }) => wallSeconds)),
+    cpuSeconds: median(costs.map(({ cpuSeconds }) => cpuSeconds)),
+    peakMiB: Math.max(...costs.map(({ peakMiB }) => peakMiB)),
+  };
+}
+
+/** The machine, as far as it matters to the figures. */
+export function machine(): string {
+  const load = readFileSync('/proc/loadavg', 'utf8').split(' ')[0];
+  return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, load ${load} at the start, ${process.version}`;
+}
+
+export function today(): string {
+  return new Date().toISOString().slice(0, 10);
+}

@@ -1,0 +1,100 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import {
+  assertPeer,
+  imageMiB,
+  machine,
+  makeImage,
+  measure,
+  medianCost,
+  ours,
+  peer,
+  project,
+  today,
+  type Cost,
+} from './artifact-measure.ts';
+
+/**
+ * Validating artifacts of a 512 MiB root file system against Debian's mender-artifact 3.9, interleaved in one run: artifacts the peer wrote
+ * and ours, each by both; zstd, which the peer cannot read, against its gzip.
+ *
+ *     node bench/artifact-validate.ts [--rounds 3] [--image FILE] [--write]
+ */
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: 'string', default: '3' },
+    image: { type: 'string' },
+    write: { type: 'boolean', default: false },
+  },
+});
+
+assertPeer();
+const before = machine();
+const directory = mkdtempSync(join(process.env['BENCH_DIRECTORY'] ?? tmpdir(), 'artifact-bench-'));
+try {
+  const image = values.image ?? join(directory, 'rootfs.ext4');
+  if (values.image === undefined) makeImage(image, directory);
+  const made = (name: string, program: string, device: string, compression: string) => {
+    const path = join(directory, `${name}.mender`);
+    measure(program, [
+      'write',
+      'rootfs-image',
+      device,
+      'd',
+      '-n',
+      'a',
+      '-f',
+      image,
+      '--compression',
+      compression,
+      '-o',
+      path,
+    ]);
+    return path;
+  };
+  const theirs = made('theirs', peer, '-t', 'gzip');
+  const own = made('own', ours, '-c', 'gzip');
+  const zstd = made('zstd', ours, '-c', 'zstd');
+  const plain = made('plain', ours, '-c', 'none');
+  const candidates = [
+    { name: '3.9 reads its gzip', program: peer, path: theirs, comparedWith: undefined },
+    { name: 'ours reads its gzip', program: ours, path: theirs, comparedWith: '3.9 reads its gzip' },
+    { name: '3.9 reads our gzip', program: peer, path: own, comparedWith: undefined },
+    { name: 'ours reads our gzip', program: ours, path: own, comparedWith: '3.9 reads our gzip' },
+    { name: 'ours reads our zstd', program: ours, path: zstd, comparedWith: '3.9 reads its gzip' },
+    { name: '3.9 reads none', program: peer, path: plain, comparedWith: undefined },
+    { name: 'ours reads none', program: ours, path: plain, comparedWith: '3.9 reads none' },
+  ];
+  const costs = new Map<string, Cost[]>(candidates.map(({ name }) => [name, []]));
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    for (const { name, program, path } of candidates)
+      costs.get(name)?.push(measure(program, ['validate', path]));
+  }
+  const rows = candidates.map(({ name, comparedWith }) => {
+    const cost = medianCost(costs.get(name) ?? []);
+    const other = comparedWith === undefined ? undefined : medianCost(costs.get(comparedWith) ?? []);
+    const ratio = (mine: number, peers: number | undefined) =>
+      peers === undefined ? '' : (mine / peers).toFixed(2);
+    return `| ${name} | ${cost.wallSeconds.toFixed(2)} | ${cost.cpuSeconds.toFixed(2)} | ${Math.round(cost.peakMiB)} | ${ratio(cost.wallSeconds, other?.wallSeconds)} | ${ratio(cost.cpuSeconds, other?.cpuSeconds)} |`;
+  });
+  const table = [
+    `# artifact-validate, ${today()}`,
+    '',
+    `${imageMiB} MiB ext4 image of this machine's /usr; ${values.rounds} interleaved rounds, medians. ${before}.`,
+    '',
+    '| | wall s | cpu s | peak MiB | wall ratio | cpu ratio |',
+    '|---|---|---|---|---|---|',
+    ...rows,
+    '',
+  ].join('\n');
+  process.stdout.write(table);
+  if (values.write) {
+    mkdirSync(join(project, 'bench/results'), { recursive: true });
+    writeFileSync(join(project, 'bench/results', `${today()}-artifact-validate.md`), table);
+  }
+} finally {
+  rmSync(directory, { recursive: true });
+}
