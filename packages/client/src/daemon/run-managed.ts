@@ -1,15 +1,14 @@
 import { managedActions } from '../deployment/deployment-actions.ts';
 import { startDeploymentLog } from '../deployment/deployment-log.ts';
-import { changeDeployment, deploymentOf, newDeploymentRun, saveAgain } from '../deployment/deployment-run.ts';
+import { deploymentOf, newDeploymentRun, saveAgain } from '../deployment/deployment-run.ts';
 import {
   afterPowerCut,
   afterPowerCutElsewhere,
-  stateLoopLimit,
   type DeploymentState,
   type SavedName,
 } from '../deployment/deployment-states.ts';
 import type { ManagedRun } from '../deployment/managed-run.ts';
-import { runDeployment } from '../deployment/run-deployment.ts';
+import { isStateLoop, runDeployment } from '../deployment/run-deployment.ts';
 import { fromManagedRecord, type ManagedRecord } from '../deployment/saved-deployment.ts';
 import { wordsOf } from '../deployment/update-error.ts';
 import { updateLock } from '../provides-store/update-lock.ts';
@@ -77,7 +76,7 @@ async function resume(run: ManagedRun, record: ManagedRecord): Promise<Deploymen
   } catch (error) {
     run.log('error', `Could not save that the deployment was loaded: ${wordsOf(error)}`);
   }
-  return changeDeployment(run, {}).storeCount >= stateLoopLimit ? 'StateLoop' : at;
+  return isStateLoop(run, at) ? 'StateLoop' : at;
 }
 
 /** A standalone command holds the lock while it runs, which is not for ever. */

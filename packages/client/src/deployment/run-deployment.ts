@@ -49,6 +49,17 @@ function moveOutcome(run: DeploymentRun, on: 'failure' | 'rollback'): void {
   changeDeployment(run, { outcome: outcomeMoves[run.deployment.outcome][on] });
 }
 
+/** Whether the record was saved and loaded so often that the device must be going in circles; says so in the log. */
+export function isStateLoop(run: DeploymentRun, where: string): boolean {
+  const { storeCount } = changeDeployment(run, {});
+  if (storeCount < stateLoopLimit) return false;
+  run.log(
+    'error',
+    `${where}: the state of the deployment was saved and loaded ${storeCount} times; taken for a loop`,
+  );
+  return true;
+}
+
 /**
  * A record that cannot be written stops the way forward. On the way back it does not: undoing without a record is better than not
  * undoing.
@@ -58,14 +69,8 @@ async function save(run: DeploymentRun, state: DeploymentState): Promise<Deploym
   const name = run.kind === 'managed' ? saves : inState;
   if (name === undefined) return undefined;
   const record = recordOf(run, name);
-  const { storeCount, outcome } = changeDeployment(run, {});
-  if (run.kind === 'managed' && storeCount >= stateLoopLimit) {
-    run.log(
-      'error',
-      `${state}: the state of the deployment was saved and loaded ${storeCount} times; taken for a loop`,
-    );
-    return 'stateLoop';
-  }
+  const { outcome } = changeDeployment(run, {});
+  if (run.kind === 'managed' && isStateLoop(run, state)) return 'stateLoop';
   try {
     await run.store.update(record);
   } catch (error) {
