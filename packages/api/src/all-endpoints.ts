@@ -1,10 +1,12 @@
 import * as deviceAuthentication from './device/authentication.ts';
+import * as deviceConfigurationReports from './device/configuration.ts';
 import * as deviceDeployments from './device/deployments.ts';
 import * as deviceInventory from './device/inventory.ts';
 import type { Endpoint } from './endpoint.ts';
 import * as health from './health.ts';
 import * as artifacts from './management/artifacts.ts';
 import * as deployments from './management/deployments.ts';
+import * as deviceConfiguration from './management/device-configuration.ts';
 import * as devices from './management/devices.ts';
 import * as inventorySearch from './management/inventory-search.ts';
 import * as inventory from './management/inventory.ts';
@@ -24,6 +26,8 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   artifacts,
   releases,
   deployments,
+  deviceConfigurationReports,
+  deviceConfiguration,
 ];
 
 const isEndpoint = (value: unknown): value is Endpoint =>

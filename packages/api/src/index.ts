@@ -1,6 +1,7 @@
 export * from './all-endpoints.ts';
 export * from './api-client.ts';
 export * from './device/authentication.ts';
+export * from './device/configuration.ts';
 export * from './device/deployments.ts';
 export * from './device/inventory.ts';
 export * from './endpoint.ts';
@@ -8,6 +9,7 @@ export * from './errors.ts';
 export * from './health.ts';
 export * from './management/artifacts.ts';
 export * from './management/deployments.ts';
+export * from './management/device-configuration.ts';
 export * from './management/devices.ts';
 export * from './management/inventory-search.ts';
 export * from './management/inventory.ts';

@@ -11,8 +11,11 @@ import { createSoftwareUpdates } from './deployments/software-updates.ts';
 import { checkInTimes } from './device-auth/check-in-times.ts';
 import { registerDeviceAuthRoutes } from './device-auth/device-auth-routes.ts';
 import { acceptedDevices, createDeviceAuth } from './device-auth/device-auth.ts';
+import { createDeviceConfigurations } from './device-configuration/device-configuration.ts';
+import { registerDeviceConfigurationRoutes } from './device-configuration/device-configuration-routes.ts';
 import { artifactLinks } from './http/artifact-link.ts';
 import { tokenRefused } from './http/bearer-token.ts';
+import { configurationLinks } from './http/configuration-link.ts';
 import { createHttp } from './http/create-http.ts';
 import { answerOtherMethods } from './http/other-methods.ts';
 import { routeRegistrar, type Authenticate } from './http/register-route.ts';
@@ -82,8 +85,15 @@ export function createServer({
   const inventory = createInventory(database, clock);
   const deviceAuth = createDeviceAuth(database, clock, {
     onNewDevice: (tx, actor, id, { attributes }) => inventory.setIdentity(tx, actor, id, attributes),
-    onStatus: inventory.setStatus,
-    onDecommission: [inventory.forget, (tx, actor, id) => endPartsOfDecommissioned(tx, actor, id, clock())],
+    onStatus: async (tx, actor, id, status) => {
+      await inventory.setStatus(tx, actor, id, status);
+      if (status === 'accepted') await configurations.provide(tx, actor, id);
+    },
+    onDecommission: [
+      inventory.forget,
+      (tx, actor, id) => endPartsOfDecommissioned(tx, actor, id, clock()),
+      (tx, actor, id) => configurations.forget(tx, actor, id),
+    ],
     signToken: (claims) => signToken(claims, keys.deviceTokens),
   });
   const users = createUsers(database, clock);
@@ -91,11 +101,13 @@ export function createServer({
   const settings = createSettings(database, clock);
   const door = firstAdministrator(users, clock);
   let publicUrl = configuration.publicUrl;
-  const links = artifactLinks(() => publicUrl ?? notListening(), keys.downloadLinks, clock);
+  const ownUrl = () => publicUrl ?? notListening();
+  const links = artifactLinks(ownUrl, keys.downloadLinks, clock);
   const updates = createSoftwareUpdates({
     database,
     storage: objectStorage,
     links,
+    configurationLinks: configurationLinks(ownUrl, keys.downloadLinks, clock),
     clock,
     log,
     decompressors: { ...nodeDecompressors, lzma: xzDecompressor },
@@ -105,6 +117,11 @@ export function createServer({
     devicesInGroup,
     groupOfDevice,
     deviceByAttribute,
+  });
+  const configurations = createDeviceConfigurations({
+    database,
+    clock,
+    deploy: updates.deployConfiguration,
   });
   const checkIns = checkInTimes(database, inventory.noteCheckIn);
 
@@ -157,6 +174,7 @@ export function createServer({
     isAllowed,
   });
   updates.registerRoutes(register);
+  registerDeviceConfigurationRoutes(register, configurations);
   answerOtherMethods(http, allEndpoints);
 
   // Background.

@@ -62,6 +62,9 @@ export const Deployment = Type.Object({
   ),
   type: Type.Union([Type.Literal('software'), Type.Literal('configuration')]),
   force_installation: Type.Optional(Type.Boolean()),
+  configuration: Type.Optional(
+    Type.String({ description: 'Base64 of the configuration as JSON, its values cut short' }),
+  ),
 });
 export type Deployment = Static<typeof Deployment>;
 

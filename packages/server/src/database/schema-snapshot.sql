@@ -66,6 +66,14 @@ CREATE TABLE deployment_artifacts (
   FOREIGN KEY (tenant, deployment_id) REFERENCES deployments (tenant, id) ON DELETE CASCADE
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE deployment_configurations (
+  tenant        TEXT NOT NULL,
+  deployment_id TEXT NOT NULL,
+  configuration TEXT NOT NULL,
+  PRIMARY KEY (tenant, deployment_id),
+  FOREIGN KEY (tenant, deployment_id) REFERENCES deployments (tenant, id) ON DELETE CASCADE
+) STRICT;
+
 CREATE TABLE deployment_phases (
   tenant        TEXT NOT NULL,
   deployment_id TEXT NOT NULL,
@@ -116,6 +124,17 @@ CREATE TABLE deployments (
   PRIMARY KEY (tenant, id),
   UNIQUE (tenant, created),
   UNIQUE (tenant, fingerprint)
+) STRICT;
+
+CREATE TABLE device_configurations (
+  tenant        TEXT NOT NULL REFERENCES tenants (id),
+  device_id     TEXT NOT NULL,
+  configured    TEXT NOT NULL,
+  reported      TEXT NOT NULL,
+  deployment_id TEXT,
+  updated       INTEGER NOT NULL,
+  reported_at   INTEGER,
+  PRIMARY KEY (tenant, device_id)
 ) STRICT;
 
 CREATE TABLE device_deployment_logs (

@@ -1,6 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { DeploymentTables } from '../deployments/deployment-tables.ts';
 import type { DeviceAuthTables } from '../device-auth/device-auth-tables.ts';
+import type { DeviceConfigurationTables } from '../device-configuration/device-configuration-tables.ts';
 import type { InventoryTables } from '../inventory/inventory-tables.ts';
 import type { ReleaseTables } from '../releases/release-tables.ts';
 import type { UserTables } from '../users/user-tables.ts';
@@ -15,7 +16,8 @@ export interface Tables
     InventoryTables,
     UserTables,
     ReleaseTables,
-    DeploymentTables {}
+    DeploymentTables,
+    DeviceConfigurationTables {}
 
 export interface TenantTables {
   tenants: { id: string; name: string; created: number };

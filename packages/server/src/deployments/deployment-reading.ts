@@ -1,8 +1,9 @@
-import type { ArtifactImage, LogMessage, Page } from '@tandem/api';
+import type { ArtifactImage, Configuration, LogMessage, Page } from '@tandem/api';
 import type { Actor } from '../actor.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Reader } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
+import { configurationsOf } from './configuration-deployments.ts';
 import { deploymentStatisticsStore } from './deployment-statistics-store.ts';
 import { statistics, type Statistics } from './deployment-status.ts';
 import { deploymentStore, type Deployment, type DeploymentFilter } from './deployment-store.ts';
@@ -31,6 +32,8 @@ export interface DeploymentReadingNeeds {
 export interface ShownDeployment extends Deployment {
   readonly statistics: Statistics;
   readonly artifactIds: readonly string[];
+  /** What a deployment of a configuration brings. */
+  readonly configuration: Configuration | undefined;
   /** The first of the targeted devices, where they were listed. */
   readonly firstTargets: readonly string[];
 }
@@ -61,11 +64,17 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
     const ids = found.map(({ id }) => id);
     const counts = await counters(actor).get(database.read, ids);
     const artifactIds = await deployments(actor).artifactIds(database.read, ids);
+    const configurations = await configurationsOf(
+      database.read,
+      actor.tenant,
+      found.filter(({ kind }) => kind === 'configuration').map(({ id }) => id),
+    );
     return Promise.all(
       found.map(async (deployment) => ({
         ...deployment,
         statistics: counts.get(deployment.id) ?? statistics(),
         artifactIds: artifactIds.get(deployment.id) ?? [],
+        configuration: configurations.get(deployment.id),
         firstTargets: await listedTargets(database.read, actor, deployment),
       })),
     );

@@ -45,6 +45,8 @@ export interface DeploymentTables {
     starts: number;
   };
   deployment_artifacts: { tenant: string; deployment_id: string; artifact_id: string };
+  /** Of a deployment of kind `configuration`: what it brings, as JSON. */
+  deployment_configurations: { tenant: string; deployment_id: string; configuration: string };
   deployment_statistics: {
     tenant: string;
     deployment_id: string;

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type {
+  Configuration,
   Deployment as DeploymentView,
   DeviceDeployment as DeviceDeploymentView,
   LogMessage,
@@ -24,7 +25,23 @@ export const deploymentView = (deployment: ShownDeployment): DeploymentView => (
   filter: shownFilter(deployment.target, deployment.firstTargets),
   type: deployment.kind,
   ...(deployment.forceInstallation ? { force_installation: true } : {}),
+  ...(deployment.configuration === undefined ? {} : { configuration: redacted(deployment.configuration) }),
 });
+
+const shownCharacters = 3;
+
+/** Configurations may hold secrets: only the beginnings of their values are shown (server contract 4.4). */
+const redacted = (configuration: Configuration): string =>
+  Buffer.from(
+    JSON.stringify(
+      Object.fromEntries(
+        Object.entries(configuration).map(([key, value]) => [
+          key,
+          value.length > shownCharacters ? `${value.slice(0, shownCharacters)}...<omitted>` : value,
+        ]),
+      ),
+    ),
+  ).toString('base64');
 
 /** `created` is the deployment's: so the reference has it (server contract 4.6). */
 export const deviceDeploymentView = (part: ShownPart): DeviceDeploymentView => ({

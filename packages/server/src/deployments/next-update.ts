@@ -4,6 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Reader } from '../database/tables.ts';
 import type { ArtifactLinks } from '../http/artifact-link.ts';
+import type { ConfigurationLinks } from '../http/configuration-link.ts';
 import { chooseArtifact, type Candidate } from './choose-artifact.ts';
 import { openPlaces } from './deployment-phases.ts';
 import { deploymentStore, type Deployment } from './deployment-store.ts';
@@ -22,6 +23,7 @@ export interface NextUpdateNeeds {
   readonly database: Database;
   readonly clock: Clock;
   readonly links: ArtifactLinks;
+  readonly configurationLinks: ConfigurationLinks;
   /** Those that are still there. */
   readonly artifactsById: (
     reader: Reader,
@@ -41,18 +43,28 @@ const deviceLinkSeconds = 24 * 60 * 60;
  * at: those cost point reads of committed state. Only what has to be noted goes through a unit of work, where it is decided anew.
  */
 export const nextUpdate =
-  ({ database, clock, links, artifactsById }: NextUpdateNeeds) =>
+  ({ database, clock, links, configurationLinks, artifactsById }: NextUpdateNeeds) =>
   async (actor: Actor, deviceId: string, request: UpdateRequest): Promise<NextUpdate> => {
     const now = clock();
     const seen = await findPart(database.read, actor, deviceId, now);
     if (seen === undefined) return 'nothing';
-    const asked = seen.part?.request;
-    const known = asked && sameRequest(asked, request) ? (seen.part?.artifactId ?? undefined) : undefined;
     const assigned =
-      known === undefined
-        ? await database.unitOfWork((tx) => assign({ tx, actor, now }, deviceId, request, artifactsById))
-        : { deploymentId: seen.deployment.id, artifactId: known };
+      alreadyAssigned(seen, request) ??
+      (await database.unitOfWork((tx) => assign({ tx, actor, now }, deviceId, request, artifactsById)));
     if (typeof assigned === 'string') return assigned;
+    if (assigned.kind === 'configuration') {
+      const { deploymentId, artifactName } = assigned;
+      const { deviceType } = request;
+      return {
+        id: deploymentId,
+        artifact: {
+          id: `${deploymentId}${deviceId}`,
+          artifact_name: artifactName,
+          source: configurationLinks.link({ tenant: actor.tenant, deploymentId, deviceType, deviceId }),
+          device_types_compatible: [deviceType],
+        },
+      };
+    }
 
     const [artifact] = await artifactsById(database.read, actor.tenant, [assigned.artifactId]);
     if (artifact === undefined) return 'nothing';
@@ -68,10 +80,24 @@ export const nextUpdate =
     };
   };
 
-interface Assigned {
-  readonly deploymentId: string;
-  readonly artifactId: string;
+type Assigned =
+  | { readonly kind: 'artifact'; readonly deploymentId: string; readonly artifactId: string }
+  | { readonly kind: 'configuration'; readonly deploymentId: string; readonly artifactName: string };
+
+/** What the device was given before, when it asks for it again in the same words. */
+function alreadyAssigned({ deployment, part }: Found, request: UpdateRequest): Assigned | undefined {
+  if (part?.request == null || !sameRequest(part.request, request)) return undefined;
+  if (deployment.kind === 'configuration') return configurationOf(deployment);
+  return part.artifactId === null
+    ? undefined
+    : { kind: 'artifact', deploymentId: deployment.id, artifactId: part.artifactId };
 }
+
+const configurationOf = ({ id, artifactName }: Deployment): Assigned => ({
+  kind: 'configuration',
+  deploymentId: id,
+  artifactName,
+});
 
 /** Steps 3 to 8 of the contract: begins the device's part, notes its request, gives it its artifact. */
 async function assign(
@@ -93,7 +119,14 @@ async function assign(
     await changeStatus(change, part, 'failure');
     return 'conflict';
   }
-  if (part.artifactId !== null) return { deploymentId: deployment.id, artifactId: part.artifactId };
+  if (deployment.kind === 'configuration') {
+    if (deployment.artifactName !== request.artifactName || part.status !== 'pending')
+      return configurationOf(deployment);
+    await changeStatus(change, part, 'already-installed');
+    return 'nothing';
+  }
+  if (part.artifactId !== null)
+    return { kind: 'artifact', deploymentId: deployment.id, artifactId: part.artifactId };
 
   const ids = (await deployments.artifactIds(tx, [deployment.id])).get(deployment.id) ?? [];
   const artifact = chooseArtifact(await artifactsById(tx, actor.tenant, ids), deviceProvides(request));
@@ -108,7 +141,7 @@ async function assign(
     return 'nothing';
   }
   await deployments.addSize(tx, deployment.id, artifact.sizeBytes);
-  return { deploymentId: deployment.id, artifactId: artifact.id };
+  return { kind: 'artifact', deploymentId: deployment.id, artifactId: artifact.id };
 }
 
 interface Found {

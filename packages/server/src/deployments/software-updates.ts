@@ -1,5 +1,8 @@
+import type { Configuration } from '@tandem/api';
 import type { Decompressors } from '@tandem/artifact';
+import type { Actor } from '../actor.ts';
 import type { ArtifactLinks } from '../http/artifact-link.ts';
+import type { ConfigurationLinks } from '../http/configuration-link.ts';
 import type { RegisterRoute } from '../http/register-route.ts';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database/open-database.ts';
@@ -13,6 +16,8 @@ import { artifactStore } from '../releases/artifact-store.ts';
 import { createArtifacts } from '../releases/artifacts.ts';
 import { registerReleaseRoutes } from '../releases/release-routes.ts';
 import { createReleases } from '../releases/releases.ts';
+import { beginConfigurationDeployment } from './configuration-deployments.ts';
+import { registerConfigurationDownload } from './configuration-download.ts';
 import { createDeploymentReading, type DeploymentReadingNeeds } from './deployment-reading.ts';
 import { registerDeploymentRoutes } from './deployment-routes.ts';
 import { deploymentStore } from './deployment-store.ts';
@@ -30,6 +35,7 @@ export interface SoftwareUpdateNeeds
   readonly database: Database;
   readonly storage: ObjectStorage;
   readonly links: ArtifactLinks;
+  readonly configurationLinks: ConfigurationLinks;
   readonly clock: Clock;
   readonly log: Log;
   readonly decompressors: Decompressors;
@@ -53,11 +59,20 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
     releases,
     deployments,
     removeUnreferenced: artifacts.removeUnreferenced,
+    deployConfiguration: async (
+      tx: Transaction,
+      actor: Actor,
+      wanted: { readonly deviceId: string; readonly configuration: Configuration },
+    ): Promise<string> => {
+      const group = await needs.groupOfDevice(tx, actor, wanted.deviceId);
+      return beginConfigurationDeployment(tx, actor, { ...wanted, group, now: needs.clock() });
+    },
     registerRoutes: (register: RegisterRoute): void => {
       registerArtifactRoutes(register, artifacts);
       registerReleaseRoutes(register, releases);
       registerDeploymentRoutes(register, deployments, reading, reports);
       registerDeviceDeploymentRoutes(register, { next, reports, answerNextV2: needs.answerNextV2 });
+      registerConfigurationDownload(register, needs);
       registerDownloadRoutes(register, { ...needs, artifactName: artifacts.nameOf });
     },
   };

@@ -10,7 +10,7 @@ export const plan: Plan = {
     dynamic_groups: false,
     terminal: false,
     file_transfer: false,
-    configuration: false,
+    configuration: true,
     monitoring: false,
     reporting: false,
   },

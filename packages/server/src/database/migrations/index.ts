@@ -4,6 +4,7 @@ import { inventory } from './0003-inventory.ts';
 import { users } from './0004-users.ts';
 import { releases } from './0005-releases.ts';
 import { deployments } from './0006-deployments.ts';
+import { deviceConfigurations } from './0007-device-configurations.ts';
 
 export interface Migration {
   readonly name: string;
@@ -18,4 +19,5 @@ export const migrations: readonly Migration[] = [
   users, // 4
   releases, // 5
   deployments, // 6
+  deviceConfigurations, // 7
 ];

@@ -7,6 +7,7 @@ import { xzDecompressor } from '@tandem/artifact/xz';
 import { defaultTenant, unbounded, type Actor } from '../../actor.ts';
 import { openSqliteDatabase } from '../../database/open-database.ts';
 import { artifactLinks } from '../../http/artifact-link.ts';
+import { configurationLinks } from '../../http/configuration-link.ts';
 import { createHttp } from '../../http/create-http.ts';
 import { routeRegistrar } from '../../http/register-route.ts';
 import { silentLog } from '../../log.ts';
@@ -62,6 +63,7 @@ export async function startTestServer(options: TestServerOptions = {}) {
     database,
     storage,
     links,
+    configurationLinks: configurationLinks(() => address.url, linkKey, clock),
     clock,
     log: silentLog,
     decompressors: { ...nodeDecompressors, lzma: xzDecompressor },
