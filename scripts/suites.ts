@@ -15,6 +15,10 @@ export const programs = {
   debugfs: { paths: ['/usr/sbin/debugfs', '/sbin/debugfs'], package: 'e2fsprogs' },
   fw_printenv: { paths: ['/usr/bin/fw_printenv', '/sbin/fw_printenv'], package: 'libubootenv-tool' },
   'mender-artifact': { paths: ['/usr/bin/mender-artifact'], package: 'mender-artifact' },
+  mender: { paths: ['/usr/bin/mender'], package: 'mender-client' },
+  'mender-cli': { paths: ['/usr/bin/mender-cli'], package: 'mender-cli' },
+  jq: { paths: ['/usr/bin/jq'], package: 'jq' },
+  'grub-editenv': { paths: ['/usr/bin/grub-editenv'], package: 'grub-common' },
 } as const;
 
 // prettier-ignore
@@ -28,5 +32,5 @@ export const suites = {
   client:             { files: 'packages/client/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
   demo:               { files: 'packages/demo/src/**/*.test.ts',             budgetSeconds: 30,  everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
   'e2e-demo':         { files: 'e2e/demo/**/*.test.ts',                      budgetSeconds: 180, everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
-  'e2e-compatibility':{ files: 'e2e/compatibility/**/*.test.ts',             budgetSeconds: 300, everywhere: false, needs: ['fw_printenv', 'mender-artifact'] },
+  'e2e-compatibility':{ files: 'e2e/compatibility/**/*.test.ts',             budgetSeconds: 480, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'jq', 'grub-editenv'] },
 } as const satisfies Record<string, Suite>;
