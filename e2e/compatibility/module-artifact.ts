@@ -13,6 +13,11 @@ export interface ModuleArtifact {
   readonly deviceType?: string;
   /** State scripts by name. */
   readonly stateScripts?: Readonly<Record<string, string>>;
+  /** What the device must provide, `key:value`. */
+  readonly depends?: string;
+  readonly compression?: 'none' | 'gzip' | 'lzma' | 'zstd';
+  /** File with the private key it is signed with; unsigned without. */
+  readonly signingKey?: string;
 }
 
 /** Writes the artifact with our own `mender-artifact`, below `directory`; returns its path. */
@@ -36,6 +41,9 @@ export async function makeModuleArtifact(directory: string, artifact: ModuleArti
     ['--compatible-types', artifact.deviceType ?? stockDeviceType],
     ...paths.map((path) => ['--file', path]),
     ...scripts.map((path) => ['--script', path]),
+    artifact.depends === undefined ? [] : ['--depends', artifact.depends],
+    artifact.compression === undefined ? [] : ['--compression', artifact.compression],
+    artifact.signingKey === undefined ? [] : ['--key', artifact.signingKey],
     ['--output-path', output],
   ];
   await runProgram(ownProgram('mender-artifact'), command.flat());

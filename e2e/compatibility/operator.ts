@@ -6,10 +6,12 @@ import {
   createApiClient,
   createDeployment,
   createPersonalAccessToken,
+  getArtifactLink,
   getDeployment,
   getDeploymentDevices,
   getDeviceDeploymentLog,
   getInventory,
+  listAllArtifacts,
   listDevices,
   login,
   setAuthSetStatus,
@@ -32,6 +34,8 @@ export interface Operator {
   /** The inventory scope, by attribute. */
   inventory(deviceId: string): Promise<Readonly<Record<string, unknown>>>;
   upload(artifactPath: string): Promise<void>;
+  /** A link by which anybody may download the artifact for a while. */
+  downloadLink(artifactName: string): Promise<string>;
   /** Deploys to one device; returns the deployment's id. `force` offers it even to a device that has it. */
   deploy(artifactName: string, deviceId: string, options?: { readonly force: boolean }): Promise<string>;
   abort(deploymentId: string): Promise<void>;
@@ -95,6 +99,11 @@ function operator(call: ApiClient): Operator {
       const form = new FormData();
       form.set('artifact', await openAsBlob(path), basename(path));
       await call(uploadArtifact, { body: form });
+    },
+    downloadLink: async (artifactName) => {
+      const artifacts = (await call(listAllArtifacts, { query: { name: artifactName } })).body;
+      const { id = '' } = artifacts.find(({ name }) => name === artifactName) ?? {};
+      return (await call(getArtifactLink, { params: { id } })).body.uri;
     },
     deploy: async (artifactName, deviceId, { force } = { force: false }) => {
       const { headers } = await call(createDeployment, {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdir, readFile, readdir, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -8,7 +8,13 @@ import { debianProgram } from './debian-programs.ts';
 import { closeGate, exists, gateScript } from './gate.ts';
 import { makeModuleArtifact, singleFile, wholeDirectory, type ModuleArtifact } from './module-artifact.ts';
 import { openServerSite, type ServerSite } from './server-site.ts';
-import { factoryArtifact, makeStockDevice, stockDeviceType, type StockDevice } from './stock-device.ts';
+import {
+  factoryArtifact,
+  makeStockDevice,
+  stockDeviceType,
+  type StockDevice,
+  type StockDeviceOptions,
+} from './stock-device.ts';
 import { until } from './until.ts';
 
 /**
@@ -28,12 +34,12 @@ after(async () => {
   await site.close();
 });
 
-async function startDevice(name: string, trust: 'ourAuthority' | 'systemAuthorities' = 'ourAuthority') {
-  const device = await makeStockDevice({
-    directory: join(site.directory, name),
-    serverUrl: site.url,
-    ...(trust === 'ourAuthority' ? { serverCertificate: site.authority } : {}),
-  });
+async function startDevice(
+  name: string,
+  options: Partial<StockDeviceOptions> = { serverCertificate: site.authority },
+): Promise<StockDevice> {
+  const directory = join(site.directory, name);
+  const device = await makeStockDevice({ directory, serverUrl: site.url, ...options });
   devices.push(device);
   await device.start();
   return device;
@@ -200,14 +206,23 @@ describe('mender 3.4 on our server', { concurrency: true }, () => {
       assert.ok(!(await exists(join(device.files, 'wrong'))));
     });
 
+    test('an artifact that depends on what the device provides reaches it, and no other', async () => {
+      const onFile = (version: string) => `rootfs-image.single-file.version:${version}`;
+      const wrong = await deploy({ ...emptyScript('update-1'), depends: onFile('file-0') }, id);
+      assert.equal(wrong.status, 'noartifact');
+      const right = await deploy({ ...emptyScript('update-2'), depends: onFile('file-1') }, id);
+      assert.equal(right.status, 'success');
+      assert.equal((await deploy(emptyScript('script-3'), id)).status, 'success');
+    });
+
     test('the artifact it already has is not installed again: the server sees it', async () => {
-      const deployment = await site.operator.deploy('script-2', id);
+      const deployment = await site.operator.deploy('script-3', id);
       assert.equal(await site.operator.outcome(deployment, id), 'already-installed');
       assert.deepEqual(await answersTo(deployment, 'status'), []);
     });
 
     test('the artifact it already has is not installed again: the client says so when it is forced', async () => {
-      const deployment = await site.operator.deploy('script-2', id, { force: true });
+      const deployment = await site.operator.deploy('script-3', id, { force: true });
       assert.equal(await site.operator.outcome(deployment, id), 'already-installed');
       assert.deepEqual(await answersTo(deployment, 'status'), [204]);
     });
@@ -224,7 +239,7 @@ describe('mender 3.4 on our server', { concurrency: true }, () => {
       await hearsOfAbort(deployment);
       assert.equal(await site.operator.status(deployment, id), 'aborted');
 
-      assert.equal((await deploy(emptyScript('script-3'), id)).status, 'success', 'it is free for the next');
+      assert.equal((await deploy(emptyScript('script-4'), id)).status, 'success', 'it is free for the next');
       assert.ok(!(await exists(join(device.files, 'aborted'))), 'nothing was installed');
       assert.equal(await site.operator.status(deployment, id), 'aborted', 'and stays so');
     });
@@ -246,7 +261,7 @@ describe('mender 3.4 on our server', { concurrency: true }, () => {
       await site.operator.abort(deployment);
       await gate.open();
       await hearsOfAbort(deployment);
-      assert.equal((await deploy(emptyScript('script-4'), id)).status, 'success');
+      assert.equal((await deploy(emptyScript('script-5'), id)).status, 'success');
       assert.deepEqual(await readFile(path), old);
       assert.equal(await site.operator.status(deployment, id), 'aborted');
     });
@@ -254,10 +269,49 @@ describe('mender 3.4 on our server', { concurrency: true }, () => {
     test('it goes on with its key after a restart', async () => {
       await device.stop();
       await device.start();
-      assert.equal((await deploy(emptyScript('script-5'), id)).status, 'success');
+      assert.equal((await deploy(emptyScript('script-6'), id)).status, 'success');
       const known = await site.operator.device(device.mac);
       assert.equal(known?.id, id);
       assert.equal(known.auth_sets?.length, 1);
+    });
+  });
+
+  describe('with a key that artifacts must be signed with', { concurrency: 1 }, () => {
+    let device: StockDevice;
+    let id: string;
+    let signingKey: string;
+    before(async () => {
+      const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'prime256v1' });
+      signingKey = join(site.directory, 'signing.pem');
+      const artifactVerifyKey = join(site.directory, 'verify.pem');
+      await writeFile(signingKey, privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o600 });
+      await writeFile(artifactVerifyKey, publicKey.export({ type: 'spki', format: 'pem' }));
+      device = await startDevice('careful', { serverCertificate: site.authority, artifactVerifyKey });
+      id = await site.operator.accept(device.mac);
+    });
+
+    for (const compression of ['none', 'gzip', 'lzma'] as const) {
+      test(`it installs what we signed, compressed by ${compression}`, async () => {
+        const name = `signed-${compression}`;
+        const content = 'much of the same '.repeat(20_000);
+        const files = singleFile('signed.txt', content, device.files);
+        const artifact = { name, module: 'single-file', files, compression, signingKey } as const;
+        assert.equal((await deploy(artifact, id)).status, 'success');
+        assert.equal(await readFile(join(device.files, 'signed.txt'), 'utf8'), content);
+      });
+    }
+
+    test('it reports what it cannot read: it knows no zstd', async () => {
+      const artifact = { ...emptyScript('signed-zstd'), compression: 'zstd', signingKey } as const;
+      const { deployment, status } = await deploy(artifact, id);
+      assert.equal(status, 'failure');
+      assert.match(await site.operator.deviceLog(deployment, id), /header\.tar\.zst/);
+    });
+
+    test('it refuses what nobody signed, and says so', async () => {
+      const { deployment, status } = await deploy(emptyScript('unsigned-1'), id);
+      assert.equal(status, 'failure');
+      assert.match(await site.operator.deviceLog(deployment, id), /signature/);
     });
   });
 
@@ -282,8 +336,21 @@ describe('mender 3.4 on our server', { concurrency: true }, () => {
     assert.ok(site.wire.mostOnOneConnection() < content.length, 'and got no more than that');
   });
 
+  test('a link is enough for an installation by hand', async () => {
+    const device = await makeStockDevice({
+      directory: join(site.directory, 'by-hand'),
+      serverUrl: site.url,
+      serverCertificate: site.authority,
+    });
+    const files = { 'install.sh': `#!/bin/sh\necho installed > ${device.files}/script\n` };
+    await upload({ name: 'by-hand-1', module: 'script', files });
+    await device.run('install', await site.operator.downloadLink('by-hand-1'));
+    assert.equal(await readFile(join(device.files, 'script'), 'utf8'), 'installed\n');
+    assert.match(await device.run('show-artifact'), /^by-hand-1$/m);
+  });
+
   test('a client that does not know our authority sends nothing', async () => {
-    const device = await startDevice('mistrustful', 'systemAuthorities');
+    const device = await startDevice('mistrustful', {});
     await until('it says why', async () =>
       /not a valid certificate, openssl verify rc: \d+/.test(await device.log()) ? true : undefined,
     );

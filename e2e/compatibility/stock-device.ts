@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { chmod, mkdir, open, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { runProgram } from '@tandem/demo';
 import { debianProgram } from './debian-programs.ts';
 import { closeGate, gateScript, type Gate } from './gate.ts';
 import { until } from './until.ts';
@@ -18,6 +19,8 @@ export interface StockDevice {
   start(): Promise<void>;
   /** SIGTERM to the daemon, and waits for its end. */
   stop(): Promise<void>;
+  /** Runs the client once, instead of its daemon; returns what it printed. */
+  run(...command: readonly string[]): Promise<string>;
   /** What the daemon has printed so far, over all its runs. */
   log(): Promise<string>;
 }
@@ -27,6 +30,8 @@ export interface StockDeviceOptions {
   readonly serverUrl: string;
   /** File with the certificate the server is trusted by; absent for the system's authorities alone. */
   readonly serverCertificate?: string;
+  /** File with the public key artifacts must be signed with; absent where they need no signature. */
+  readonly artifactVerifyKey?: string;
 }
 
 export const stockDeviceType = 'stock-board';
@@ -48,13 +53,24 @@ const places = {
 const bindAndRun = `${Object.values(places)
   .map((place, index) => `mount --bind "$${index + 1}" ${place} && `)
   .join('')}shift ${Object.keys(places).length} && exec setpriv --pdeathsig KILL "$@"`;
-// Whoever is root already needs no user namespace, which may be switched off.
-const ownView = process.getuid?.() === 0 ? ['--mount'] : ['--map-root-user', '--mount'];
+
+/** Arguments of `unshare`. Whoever is root already needs no user namespace, which may be switched off. */
+const ownView = (bound: readonly string[], command: readonly string[]): readonly string[] => [
+  ...(process.getuid?.() === 0 ? [] : ['--map-root-user']),
+  '--mount',
+  'sh',
+  '-c',
+  bindAndRun,
+  'sh',
+  ...bound,
+  ...command,
+];
 
 export async function makeStockDevice({
   directory,
   serverUrl,
   serverCertificate,
+  artifactVerifyKey,
 }: StockDeviceOptions): Promise<StockDevice> {
   const mac = randomBytes(6)
     .toString('hex')
@@ -68,6 +84,7 @@ export async function makeStockDevice({
     JSON.stringify({
       ServerURL: serverUrl,
       ...(serverCertificate === undefined ? {} : { ServerCertificate: serverCertificate }),
+      ...(artifactVerifyKey === undefined ? {} : { ArtifactVerifyKey: artifactVerifyKey }),
       UpdatePollIntervalSeconds: 1,
       InventoryPollIntervalSeconds: 1,
       RetryPollIntervalSeconds: 1,
@@ -84,14 +101,15 @@ export async function makeStockDevice({
 
   let daemon: ChildProcess | undefined;
   const printed = at('daemon.log');
+  const mender = (...command: readonly string[]): readonly string[] =>
+    ownView(bound, [debianProgram('mender').path, '--data', at('state'), '--no-syslog', ...command]);
   return {
     mac,
     files: at('files'),
     holdAfterDownload: () => closeGate(at('hold')),
     start: async () => {
       const log = await open(printed, 'a');
-      const mender = [debianProgram('mender').path, '--data', at('state'), '--no-syslog', 'daemon'];
-      const child = spawn('unshare', [...ownView, 'sh', '-c', bindAndRun, 'sh', ...bound, ...mender], {
+      const child = spawn('unshare', mender('daemon'), {
         stdio: ['ignore', log.fd, log.fd],
         detached: true,
       });
@@ -118,6 +136,11 @@ export async function makeStockDevice({
       await ended;
       clearTimeout(impatience);
     },
+    run: (...command) =>
+      // An installation by hand does not look at ServerCertificate, only at the system's authorities.
+      runProgram('unshare', mender(...command), {
+        environment: serverCertificate === undefined ? {} : { SSL_CERT_FILE: serverCertificate },
+      }),
     log: () => readFile(printed, 'utf8'),
   };
 }

@@ -6,7 +6,7 @@ const pollMs = 100;
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined>,
-  timeoutMs = 60_000,
+  timeoutMs = 30_000,
 ): Promise<T> {
   const deadline = Date.now() + timeoutMs;
   for (;;) {
