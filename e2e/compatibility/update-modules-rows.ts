@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { writeTree, type ModuleArtifactDescription, type Tree } from './update-modules-device.ts';
 
 /*
@@ -121,6 +122,41 @@ const containers =
 
 const twoRunning: Tree = { 'running/old-1': 'run app:1', 'running/old-2': 'run db:1' };
 const appRunning = 'run -dt --restart always app:2\n';
+const newRunning: Tree = {
+  'running/id-app-2': appRunning,
+  'running/id-db-2': 'run -dt --restart always db:2\n',
+};
+
+/** An application of several containers, as the `docker-compose` module keeps it below the target. */
+const application = (compose: string, env: string): Tree => ({
+  'apps/shop/current/compose.yaml': compose,
+  'apps/shop/current/.env': env,
+  'running/shop': compose + env,
+});
+const oldShop = application('services: one\n', 'COLOUR=red\n');
+
+const shop =
+  (
+    compose: string,
+    {
+      images,
+      ...more
+    }: { readonly images?: string } & Pick<ModuleArtifactDescription, 'stateScripts' | 'metaData'> = {},
+  ): ModuleRow['artifact'] =>
+  async ({ workshop }) => ({
+    files: {
+      'manifests.tar.gz': gzipSync(await tarOf(workshop, { 'compose.yaml': compose })),
+      ...(images === undefined ? {} : { 'images.tar.gz': gzipSync(images) }),
+    },
+    metaData: {
+      application_name: 'shop',
+      orchestrator: 'docker-compose',
+      platform: 'linux/arm64',
+      version: '2',
+      env: { COLOUR: 'blue' },
+    },
+    ...more,
+  });
 
 export const moduleRows: readonly ModuleRow[] = [
   {
@@ -283,10 +319,13 @@ export const moduleRows: readonly ModuleRow[] = [
     artifact: containers(['app:2', 'db:2']),
     steps: [installed, committed],
     after: {
-      'running/id-app-2': appRunning,
-      'running/id-db-2': 'run -dt --restart always db:2\n',
-      'stopped/old-1': 'run app:1',
-      'stopped/old-2': 'run db:1',
+      debian: { ...newRunning, 'stopped/old-1': 'run app:1', 'stopped/old-2': 'run db:1' },
+      // Those with a restart policy would come back at the next boot, beside the new ones.
+      ours: {
+        ...newRunning,
+        'stopped/old-1': 'run app:1, restart no\n',
+        'stopped/old-2': 'run db:1, restart no\n',
+      },
     },
     name: 'update-1',
   },
@@ -309,7 +348,14 @@ export const moduleRows: readonly ModuleRow[] = [
     before: twoRunning,
     artifact: containers(['app:2', 'faulty/db:2']),
     steps: [failedAndRolledBack(/no command/)],
-    after: { debian: { ...twoRunning, 'stopped/id-app-2': appRunning }, ours: twoRunning },
+    after: {
+      debian: {
+        ...twoRunning,
+        'stopped/id-app-2': appRunning,
+        'stopped/id-faulty-db-2': 'run -dt --restart always faulty/db:2\n',
+      },
+      ours: twoRunning,
+    },
     name: 'unknown',
   },
   {
@@ -351,5 +397,94 @@ export const moduleRows: readonly ModuleRow[] = [
     after: {},
     name: 'update-1_INCONSISTENT',
     notOf: 'ours',
+  },
+  {
+    module: 'rpm',
+    does: 'is refused before anything is changed on a device without rpm',
+    lacks: 'rpm',
+    artifact: () => ({ files: { 'a.rpm': 'package a' } }),
+    steps: [notBegun(/there is no rpm on this device/)],
+    after: {},
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'deb',
+    does: 'is refused before anything is changed on a device without dpkg',
+    lacks: 'dpkg',
+    artifact: debian(),
+    steps: [notBegun(/there is no dpkg on this device/)],
+    after: {},
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'docker',
+    does: 'is refused when it names no image',
+    before: twoRunning,
+    artifact: containers([]),
+    steps: [notBegun(/must name images/)],
+    after: twoRunning,
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'docker-compose',
+    does: 'runs the new version in place of the former, with the images it brings',
+    before: oldShop,
+    artifact: shop('services: two\n', { images: 'images' }),
+    steps: [installed, committed],
+    after: { ...application('services: two\n', 'COLOUR=blue\n'), images: 'loaded\n' },
+    name: 'update-1',
+    notOf: 'debian',
+  },
+  {
+    module: 'docker-compose',
+    does: 'is rolled back by hand to the former version',
+    before: oldShop,
+    artifact: shop('services: two\n'),
+    steps: [installed, rolledBack],
+    after: { ...oldShop, images: 'pulled\n' },
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'docker-compose',
+    does: 'goes back when the new version does not come up',
+    before: oldShop,
+    artifact: shop('services: faulty\n'),
+    steps: [failedAndRolledBack(/unhealthy/)],
+    after: { ...oldShop, images: 'pulled\n' },
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'docker-compose',
+    does: 'leaves nothing when the first version does not come up',
+    artifact: shop('services: faulty\n'),
+    steps: [failedAndRolledBack(/unhealthy/)],
+    after: { images: 'pulled\n' },
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'docker-compose',
+    does: 'does not stop the former version for a compose file that is none',
+    before: oldShop,
+    artifact: shop('nothing\n'),
+    steps: [failedAndRolledBack(/no services/)],
+    after: oldShop,
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'docker-compose',
+    does: 'refuses a name that would leave its directory',
+    before: oldShop,
+    artifact: shop('services: two\n', { metaData: { application_name: '../shop' } }),
+    steps: [notBegun(/application_name must be/)],
+    after: oldShop,
+    name: 'unknown',
+    notOf: 'debian',
   },
 ];

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { after, describe, test } from 'node:test';
 import {
   makeModuleDevice,
@@ -14,7 +14,10 @@ import {
 import { dockerStandIn, dpkgElsewhere, rpmStandIn } from './update-modules-programs.ts';
 import { moduleRows, type ModuleRow, type ModuleSet } from './update-modules-rows.ts';
 
-/** Debian's own update modules, unmodified where its package puts them, run by our client as a device's owner runs it. */
+/*
+ * Debian's own update modules, unmodified where its package puts them, and ours, run by our client as a device's owner runs it.
+ * The rows are the same for both, with the differences told there.
+ */
 const needed = {
   '/usr/share/mender/modules/v3/single-file': 'mender-client',
   '/usr/bin/jq': 'jq',
@@ -30,7 +33,15 @@ for (const [path, from] of Object.entries(needed)) {
 const root = await mkdtemp(join(tmpdir(), 'update-modules-'));
 after(() => rm(root, { recursive: true }));
 
-const sets: Readonly<Partial<Record<ModuleSet, string>>> = { debian: '/usr/share/mender' };
+/** Ours, where a device has them. */
+const ours = join(root, 'ours');
+await mkdir(join(ours, 'modules'), { recursive: true });
+await symlink(
+  resolve(import.meta.dirname, '../../packages/client/support/modules'),
+  join(ours, 'modules/v3'),
+);
+
+const sets = { debian: '/usr/share/mender', ours } as const satisfies Record<ModuleSet, string>;
 
 const standIns = { dpkg: dpkgElsewhere, rpm: rpmStandIn, docker: dockerStandIn } as const;
 /** Enough for the client and any module, and none of the package managers. */
@@ -58,7 +69,7 @@ async function deviceFor(dataDirectory: string, lacks: ModuleRow['lacks']) {
   const device = await makeModuleDevice({
     directory,
     dataDirectory,
-    environment: { TARGET: target },
+    environment: { TARGET: target, TANDEM_APPLICATIONS_DIR: join(target, 'apps') },
     ...(lacks === undefined ? {} : { onlyPrograms: basicPrograms }),
   });
   for (const [name, script] of Object.entries(standIns)) {
@@ -71,9 +82,10 @@ const treeOf = (row: ModuleRow, set: ModuleSet): Tree =>
   'ours' in row.after ? (row.after[set] as Tree) : (row.after as Tree);
 
 for (const [set, dataDirectory] of Object.entries(sets) as [ModuleSet, string][]) {
-  for (const module of new Set(moduleRows.map((row) => row.module))) {
+  const rows = moduleRows.filter((row) => row.notOf !== set);
+  for (const module of new Set(rows.map((row) => row.module))) {
     describe(`the update module ${module} (${set})`, () => {
-      for (const row of moduleRows.filter((one) => one.module === module && one.notOf !== set)) {
+      for (const row of rows.filter((one) => one.module === module)) {
         test(row.does, async () => {
           const device = await deviceFor(dataDirectory, row.lacks);
           await writeTree(device.target, row.before ?? {});
