@@ -4,7 +4,6 @@ import type { ByteTransform, RestartPoint } from './artifact.ts';
 import { ByteReader } from './byte-reader.ts';
 import { gunzip } from './gunzip.ts';
 import { segmentBytes } from './limits.ts';
-import { programDecompressor } from './program-decompressor.ts';
 import { readArtifact } from './read-artifact.ts';
 import { readTar } from './tar/read-tar.ts';
 import { artifactBytes, decompressors, rootfsArtifact } from './test-data/sample.ts';
@@ -52,21 +51,6 @@ for (const compression of ['none', 'gzip', 'lzma', 'zstd'] as const) {
         'a point is told only when all before it was taken',
       );
     }
-  });
-}
-
-for (const [compression, codec] of [
-  ['zstd', { zstd: programDecompressor('zstd') }],
-  ['lzma', { lzma: programDecompressor('xz') }],
-] as const) {
-  test(`a program that decompresses ${compression} gives the same points`, async () => {
-    const bytes = await artifactBytes(rootfsArtifact(image), { compression });
-    const offsets = ({ points }: Awaited<ReturnType<typeof pointsOf>>) =>
-      points.map((point) => point.compressedOffset);
-    assert.deepEqual(
-      offsets(await pointsOf(bytes, { ...decompressors, ...codec })),
-      offsets(await pointsOf(bytes)),
-    );
   });
 }
 
