@@ -10,6 +10,7 @@ import * as deviceConfiguration from './management/device-configuration.ts';
 import * as devices from './management/devices.ts';
 import * as inventorySearch from './management/inventory-search.ts';
 import * as inventory from './management/inventory.ts';
+import * as directUpload from './management/direct-upload.ts';
 import * as releases from './management/releases.ts';
 import * as users from './management/users.ts';
 
@@ -24,6 +25,7 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   inventorySearch,
   users,
   artifacts,
+  directUpload,
   releases,
   deployments,
   deviceConfigurationReports,

@@ -11,6 +11,7 @@ export * from './management/artifacts.ts';
 export * from './management/deployments.ts';
 export * from './management/device-configuration.ts';
 export * from './management/devices.ts';
+export * from './management/direct-upload.ts';
 export * from './management/inventory-search.ts';
 export * from './management/inventory.ts';
 export * from './management/releases.ts';

@@ -3,6 +3,7 @@ import { nodeDecompressors } from '@tandem/artifact';
 import { xzDecompressor } from '@tandem/artifact/xz';
 import type { FastifyInstance } from 'fastify';
 import { defaultTenant, unbounded, type Actor } from './actor.ts';
+import { reconciler } from './background/reconciler.ts';
 import { repeat } from './background/repeat.ts';
 import type { Clock } from './clock.ts';
 import type { Database } from './database/open-database.ts';
@@ -71,6 +72,7 @@ export interface TandemServer {
 
 const maxBodyBytes = 1_048_576;
 const checkInFlushMs = 30_000;
+const retryMs = 60_000;
 
 /** The whole server on one page: stores and domains, what they need of each other, routes, background. */
 export function createServer({
@@ -117,7 +119,9 @@ export function createServer({
     devicesInGroup,
     groupOfDevice,
     deviceByAttribute,
+    generationRequested: () => generating.nudge(),
   });
+  const generating = reconciler('generating artifacts', retryMs, updates.generateArtifacts, log);
   const configurations = createDeviceConfigurations({
     database,
     clock,
@@ -178,7 +182,10 @@ export function createServer({
   answerOtherMethods(http, allEndpoints);
 
   // Background.
-  const stopBackground = [repeat('storing check-in times', checkInFlushMs, checkIns.flush, log)];
+  const stopBackground = [
+    repeat('storing check-in times', checkInFlushMs, checkIns.flush, log),
+    generating.stop,
+  ];
 
   const close = async () => {
     const impatience = setTimeout(
@@ -199,6 +206,7 @@ export function createServer({
     openFirstAdministrator: door.open,
     listen: async ({ host, port }) => {
       await updates.removeUnreferenced();
+      generating.nudge();
       const url = await http.listen({ host, port });
       publicUrl ??= url;
       return url;

@@ -80,6 +80,37 @@ export const uploadArtifact = defineEndpoint({
   errors: [400, 401, 403, 409, 413, 415, 422],
 });
 
+/** Bound of the raw file, in bytes (server contract 1.3). */
+export const maxRawFileBytes = 256 * 1024 ** 2;
+
+export const generateArtifact = defineEndpoint({
+  ...writing,
+  id: 'generateArtifact',
+  method: 'POST',
+  path: `${base}/artifacts/generate`,
+  summary: 'Have an artifact made of one file; it appears under the id of the Location a little later',
+  auditAction: 'create',
+  body: multipartBody(
+    Type.Object({
+      name: Type.String(),
+      description: Type.Optional(Type.String()),
+      device_types_compatible: Type.String({ description: 'separated by commas' }),
+      type: Type.Literal('single-file'),
+      args: Type.Optional(
+        Type.String({
+          description:
+            'JSON: filename, dest_dir, and software_filesystem, software_name, software_version if wanted',
+        }),
+      ),
+      size: Type.Optional(Type.String({ description: 'bytes of the file, decimal' })),
+      file: Type.String({ format: 'binary', description: 'last' }),
+    }),
+    maxRawFileBytes + maxFormBytes,
+  ),
+  responses: { 201: empty },
+  errors: [400, 401, 403, 413, 415, 422],
+});
+
 const filters = {
   name: Type.Optional(Type.String({ description: 'part of the name, whatever its case' })),
   description: Type.Optional(Type.String({ description: 'part of it, whatever its case' })),

@@ -15,6 +15,16 @@ CREATE TABLE artifact_device_types (
   FOREIGN KEY (tenant, artifact_id) REFERENCES artifacts (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE artifact_generations (
+  tenant      TEXT NOT NULL REFERENCES tenants (id),
+  artifact_id TEXT NOT NULL,
+  name        TEXT NOT NULL,
+  wanted      TEXT NOT NULL,
+  requested   INTEGER NOT NULL,
+  attempts    INTEGER NOT NULL,
+  PRIMARY KEY (tenant, artifact_id)
+) STRICT;
+
 CREATE TABLE artifact_payload_types (
   tenant       TEXT NOT NULL,
   artifact_id  TEXT NOT NULL,

@@ -86,7 +86,7 @@ type Assigned =
 
 /** What the device was given before, when it asks for it again in the same words. */
 function alreadyAssigned({ deployment, part }: Found, request: UpdateRequest): Assigned | undefined {
-  if (part?.request == null || !sameRequest(part.request, request)) return undefined;
+  if (part === undefined || part.request === null || !sameRequest(part.request, request)) return undefined;
   if (deployment.kind === 'configuration') return configurationOf(deployment);
   return part.artifactId === null
     ? undefined

@@ -10,6 +10,7 @@ import type { Reader, Transaction } from '../database/tables.ts';
 import type { Log } from '../log.ts';
 import { registerDownloadRoutes } from '../object-storage/download-routes.ts';
 import type { ObjectStorage } from '../object-storage/object-storage.ts';
+import { createArtifactGeneration, type ArtifactGenerationNeeds } from '../releases/artifact-generation.ts';
 import { artifactImage, type StoredArtifact } from '../releases/artifact-image.ts';
 import { registerArtifactRoutes } from '../releases/artifact-routes.ts';
 import { artifactStore } from '../releases/artifact-store.ts';
@@ -31,7 +32,8 @@ import { nextUpdate, type DeployableArtifact } from './next-update.ts';
 export interface SoftwareUpdateNeeds
   extends
     Pick<DeploymentNeeds, 'acceptedDevices' | 'devicesInGroup' | 'groupOfDevice'>,
-    Pick<DeploymentReadingNeeds, 'deviceByAttribute'> {
+    Pick<DeploymentReadingNeeds, 'deviceByAttribute'>,
+    Pick<ArtifactGenerationNeeds, 'generationRequested'> {
   readonly database: Database;
   readonly storage: ObjectStorage;
   readonly links: ArtifactLinks;
@@ -48,7 +50,14 @@ export interface SoftwareUpdateNeeds
  * listens.
  */
 export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
-  const artifacts = createArtifacts({ ...needs, activeDeploymentsOf, isUsedInDeployment, artifactAdded });
+  const artifacts = createArtifacts({
+    ...needs,
+    activeDeploymentsOf,
+    isUsedInDeployment,
+    artifactAdded,
+    isRawFile: (key) => generation.isRawFile(key),
+  });
+  const generation = createArtifactGeneration({ ...needs, upload: artifacts.upload });
   const releases = createReleases({ ...needs, activeDeploymentsOf });
   const deployments = createDeployments({ ...needs, artifactsNamed });
   const reading = createDeploymentReading({ ...needs, imagesOf });
@@ -59,6 +68,7 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
     releases,
     deployments,
     removeUnreferenced: artifacts.removeUnreferenced,
+    generateArtifacts: generation.run,
     deployConfiguration: async (
       tx: Transaction,
       actor: Actor,
@@ -68,7 +78,7 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
       return beginConfigurationDeployment(tx, actor, { ...wanted, group, now: needs.clock() });
     },
     registerRoutes: (register: RegisterRoute): void => {
-      registerArtifactRoutes(register, artifacts);
+      registerArtifactRoutes(register, artifacts, generation);
       registerReleaseRoutes(register, releases);
       registerDeploymentRoutes(register, deployments, reading, reports);
       registerDeviceDeploymentRoutes(register, { next, reports, answerNextV2: needs.answerNextV2 });

@@ -1,5 +1,7 @@
 import {
+  completeDirectUpload,
   deleteArtifact,
+  generateArtifact,
   getArtifact,
   getArtifactLink,
   getStorageLimit,
@@ -10,19 +12,27 @@ import {
   maxPerPage,
   pageOf,
   putArtifact,
+  requestDirectUpload,
   uploadArtifact,
 } from '@tandem/api';
 import { cutPage, pagingHeaders } from '../http/paging-headers.ts';
 import type { RegisterRoute } from '../http/register-route.ts';
 import { ServerError } from '../server-error.ts';
 import { assertUuid } from '../uuid.ts';
-import { drain, readArtifactForm } from './artifact-form.ts';
+import type { ArtifactGeneration } from './artifact-generation.ts';
+import { readArtifactForm } from './artifact-form.ts';
+import { drain } from './file-form.ts';
 import type { TextMatch } from './artifact-store.ts';
 import type { Artifacts } from './artifacts.ts';
+import { readGenerationForm } from './generation-form.ts';
 import { containing, exactOrPrefix, invalidFilter, readOrder } from './list-queries.ts';
 
 /** Server contract 4.2. */
-export function registerArtifactRoutes(register: RegisterRoute, artifacts: Artifacts): void {
+export function registerArtifactRoutes(
+  register: RegisterRoute,
+  artifacts: Artifacts,
+  generation: ArtifactGeneration,
+): void {
   register(uploadArtifact, async ({ actor, body, headers, url, signal }) => {
     try {
       const id = await artifacts.upload(actor, await readArtifactForm(body, headers), signal);
@@ -33,6 +43,23 @@ export function registerArtifactRoutes(register: RegisterRoute, artifacts: Artif
       throw error;
     }
   });
+
+  register(generateArtifact, async ({ actor, body, headers, url, signal }) => {
+    try {
+      const id = await generation.request(actor, await readGenerationForm(body, headers), signal);
+      await drain(body);
+      return { status: 201, headers: { location: `${url.split('?', 1)[0]}/${id}` } };
+    } catch (error) {
+      await drain(body);
+      throw error;
+    }
+  });
+
+  const switchedOff = async () => {
+    throw new ServerError('notFound', 'not found');
+  };
+  register(requestDirectUpload, switchedOff);
+  register(completeDirectUpload, switchedOff);
 
   register(listAllArtifacts, async ({ actor, query }) => ({
     status: 200,

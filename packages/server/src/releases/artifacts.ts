@@ -40,6 +40,8 @@ export interface ArtifactNeeds {
     tenant: string,
     artifact: { id: string; name: string },
   ) => Promise<void>;
+  /** Stored objects that are kept though they are no artifacts. */
+  readonly isRawFile: (key: ObjectKey) => Promise<boolean>;
 }
 
 /** A user's link to an artifact is good so long (server contract 13). */
@@ -130,6 +132,7 @@ export function createArtifacts(needs: ArtifactNeeds) {
     removeUnreferenced: async (): Promise<void> => {
       for await (const key of storage.keys()) {
         if ((await artifactStore.forTenant(key.tenant).get(database.read, key.id)) !== undefined) continue;
+        if (await needs.isRawFile(key)) continue;
         await storage.delete(key);
         needs.log('warning', 'removed the bytes of an artifact that was never completed, or is deleted', {
           id: key.id,
@@ -156,8 +159,9 @@ async function storeChecked(
   form: ArtifactForm,
   signal: AbortSignal,
 ): Promise<{ sizeBytes: number; facts: ArtifactFacts }> {
-  const inspected = inspectedStream(bounded(form), async (source) =>
-    artifactFacts(await readArtifact(source, { decompressors, signal })),
+  const inspected = inspectedStream(
+    bounded({ ...form, content: form.artifact }, maxArtifactBytes),
+    async (source) => artifactFacts(await readArtifact(source, { decompressors, signal })),
   );
   // The last word before the bytes count as stored: what is refused here was never there.
   async function* checked(): AsyncGenerator<Uint8Array> {
@@ -180,11 +184,15 @@ async function storeChecked(
   }
 }
 
-async function* bounded({ artifact, sizeBytes }: ArtifactForm): AsyncGenerator<Uint8Array> {
+/** What comes in, as long as it is no more than was announced, nor than may be. Throws `tooLarge`, `badRequest`. */
+export async function* bounded(
+  { content, sizeBytes }: { content: AsyncIterable<Uint8Array>; sizeBytes: number | undefined },
+  maxBytes: number,
+): AsyncGenerator<Uint8Array> {
   let received = 0;
-  for await (const chunk of artifact) {
+  for await (const chunk of content) {
     received += chunk.length;
-    if (received > maxArtifactBytes) throw tooLarge();
+    if (received > maxBytes) throw tooLarge();
     if (sizeBytes !== undefined && received > sizeBytes) throw wrongSize();
     yield chunk;
   }

@@ -1,4 +1,14 @@
 export interface ReleaseTables {
+  /** Artifacts that are still to be made of a file; gone once they are, or cannot be. */
+  artifact_generations: {
+    tenant: string;
+    artifact_id: string;
+    name: string;
+    /** JSON of `WantedArtifact`. */
+    wanted: string;
+    requested: number;
+    attempts: number;
+  };
   artifacts: {
     tenant: string;
     id: string;

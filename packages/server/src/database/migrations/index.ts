@@ -5,6 +5,7 @@ import { users } from './0004-users.ts';
 import { releases } from './0005-releases.ts';
 import { deployments } from './0006-deployments.ts';
 import { deviceConfigurations } from './0007-device-configurations.ts';
+import { artifactGenerations } from './0008-artifact-generations.ts';
 
 export interface Migration {
   readonly name: string;
@@ -20,4 +21,5 @@ export const migrations: readonly Migration[] = [
   releases, // 5
   deployments, // 6
   deviceConfigurations, // 7
+  artifactGenerations, // 8
 ];

@@ -75,6 +75,7 @@ export async function startTestServer(options: TestServerOptions = {}) {
     groupOfDevice: async (_reader, _actor, id) => known.groups[id] ?? null,
     deviceByAttribute: async (_reader, _actor, { scope, name, value }) =>
       known.attributes[`${scope}/${name}=${value}`],
+    generationRequested: () => undefined,
   });
   await updates.removeUnreferenced();
   updates.registerRoutes(
@@ -102,6 +103,8 @@ export async function startTestServer(options: TestServerOptions = {}) {
     known,
     time,
     log,
+    /** What a server does in the background once it listens. */
+    generateArtifacts: () => updates.generateArtifacts(AbortSignal.timeout(30_000)),
     /** Everything in the storage directory, what is half written included. */
     storedFiles: async () =>
       (await readdir(storageDirectory, { recursive: true, withFileTypes: true }))
