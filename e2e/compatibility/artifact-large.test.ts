@@ -37,8 +37,8 @@ for (const sizeBytes of [8 * GiB + 1]) {
         for await (const piece of file.content) read += piece.length;
       }
       assert.equal(read, sizeBytes);
-      for (const program of [ours, peer])
-        assert.equal(spawnSync(program, ['validate', path]).status, 0, program);
+
+      assert.equal(spawnSync(peer, ['validate', path]).status, 0);
       rmSync(path);
       rmSync(image);
     },

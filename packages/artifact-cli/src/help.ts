@@ -22,7 +22,7 @@ export function programHelp(programName: string, group = ''): string {
     `NAME:\n   ${programName} - make, read and change update artifacts\n`,
     `USAGE:\n   ${programName} COMMAND [options] [arguments]\n`,
     `COMMANDS:\n${lines.join('\n')}\n`,
-    `   "${programName} help COMMAND" describes one.\n`,
+    `   "${programName} help COMMAND" describes one; --generate-manual prints the manual page, --generate-completion a script for bash.\n`,
   ].join('\n');
 }
 

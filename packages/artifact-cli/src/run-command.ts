@@ -3,6 +3,7 @@ import { parseCommandLine } from './command-line.ts';
 import { commands, flagsOf } from './commands.ts';
 import { CommandError, exitStatus } from './exit-status.ts';
 import { commandHelp, programHelp } from './help.ts';
+import { completions, completionScript, manualPage } from './manual.ts';
 import { softwareVersion } from './software-version.ts';
 import type { World } from './world.ts';
 
@@ -17,6 +18,16 @@ export async function runCommand(args: readonly string[], world: World): Promise
   }
   if (first === '--version' || first === '-v') {
     say(`${world.programName} version ${softwareVersion}`);
+    return exitStatus.ok;
+  }
+  if (args.at(-1) === '--generate-bash-completion') {
+    say(completions(args.slice(0, -1)).join('\n'));
+    return exitStatus.ok;
+  }
+  if (first === '--generate-manual' || first === '--generate-completion') {
+    world.stdout.write(
+      first === '--generate-manual' ? manualPage(world.programName) : completionScript(world.programName),
+    );
     return exitStatus.ok;
   }
   if (first === 'help' || first === 'h') return help(rest.slice(1), world);
