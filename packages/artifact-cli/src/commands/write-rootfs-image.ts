@@ -1,5 +1,6 @@
-import { rootfsImage } from '@tandem/artifact';
+import { rootfsImage, type RootfsImageOptions } from '@tandem/artifact';
 import type { CommandLine } from '../command-line.ts';
+import { withSnapshot } from '../snapshot.ts';
 import type { World } from '../world.ts';
 import {
   keyValues,
@@ -11,7 +12,7 @@ import {
 } from '../write-flags.ts';
 import { writeOutput } from '../write-output.ts';
 
-/** `write rootfs-image` */
+/** `write rootfs-image`, of an image file or of a device that runs (`-f ssh://user@host`). */
 export async function writeRootfsImage(line: CommandLine, world: World): Promise<void> {
   const image = line.text('file');
   requireFlags({ 'artifact-name': line.text('artifact-name'), file: image });
@@ -22,16 +23,28 @@ export async function writeRootfsImage(line: CommandLine, world: World): Promise
     software.filesystem ?? 'rootfs-image',
     ...(software.name === undefined ? [] : [software.name]),
   ];
-  const payload = rootfsImage({
+  const options: Omit<RootfsImageOptions, 'image'> = {
     artifactName: naming.artifactName,
-    image: { path: image ?? '' },
     software,
     provides: providesFrom(line, [`${component.join('.')}.version`]),
     depends: keyValues(line.list('depends')),
     clearsProvides: line.list('clears-provides'),
     checksum: checksumKey(line),
+  };
+  if (image?.startsWith('ssh://') !== true) {
+    const payload = rootfsImage({ ...options, image: { path: image ?? '' } });
+    return writeOutput({ ...naming, payload }, line, world);
+  }
+  await withSnapshot(image, line, world, async ({ path, provides }) => {
+    const payload = rootfsImage({ ...options, image: { path } });
+    // What the device says of itself fills in what is not said here; its checksum was of another image.
+    const { 'rootfs-image.checksum': _, ...others } = provides;
+    await writeOutput(
+      { ...naming, payload: { ...payload, provides: { ...others, ...payload.provides } } },
+      line,
+      world,
+    );
   });
-  await writeOutput({ ...naming, payload }, line, world);
 }
 
 function checksumKey(line: CommandLine): 'rootfs-image.checksum' | 'rootfs_image_checksum' | 'none' {
