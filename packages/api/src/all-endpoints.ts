@@ -7,7 +7,9 @@ import * as health from './health.ts';
 import * as artifacts from './management/artifacts.ts';
 import * as deployments from './management/deployments.ts';
 import * as deviceConfiguration from './management/device-configuration.ts';
+import * as deviceConnections from './management/device-connections.ts';
 import * as devices from './management/devices.ts';
+import * as integrations from './management/integrations.ts';
 import * as inventorySearch from './management/inventory-search.ts';
 import * as inventory from './management/inventory.ts';
 import * as directUpload from './management/direct-upload.ts';
@@ -30,6 +32,8 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   deployments,
   deviceConfigurationReports,
   deviceConfiguration,
+  deviceConnections,
+  integrations,
 ];
 
 const isEndpoint = (value: unknown): value is Endpoint =>

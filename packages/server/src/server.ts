@@ -14,12 +14,14 @@ import { registerDeviceAuthRoutes } from './device-auth/device-auth-routes.ts';
 import { acceptedDevices, createDeviceAuth } from './device-auth/device-auth.ts';
 import { createDeviceConfigurations } from './device-configuration/device-configuration.ts';
 import { registerDeviceConfigurationRoutes } from './device-configuration/device-configuration-routes.ts';
+import { registerDeviceConnectionRoutes } from './device-connections/device-connection-routes.ts';
 import { artifactLinks } from './http/artifact-link.ts';
 import { tokenRefused } from './http/bearer-token.ts';
 import { configurationLinks } from './http/configuration-link.ts';
 import { createHttp } from './http/create-http.ts';
 import { answerOtherMethods } from './http/other-methods.ts';
 import { routeRegistrar, type Authenticate } from './http/register-route.ts';
+import { registerIntegrationRoutes } from './integrations/integration-routes.ts';
 import { registerInventoryRoutes } from './inventory/inventory-routes.ts';
 import { createInventory, deviceByAttribute, devicesInGroup, groupOfDevice } from './inventory/inventory.ts';
 import type { Log } from './log.ts';
@@ -179,6 +181,8 @@ export function createServer({
   });
   updates.registerRoutes(register);
   registerDeviceConfigurationRoutes(register, configurations);
+  registerDeviceConnectionRoutes(register);
+  registerIntegrationRoutes(register);
   answerOtherMethods(http, allEndpoints);
 
   // Background.
