@@ -1,6 +1,10 @@
 export type { BootEnvironment } from './boot-environment.ts';
+export type { CopyPair } from './environment-copies.ts';
 export { BootEnvironmentError, type BootEnvironmentErrorCode } from './errors.ts';
+export { fileLock, type TakeLock } from './file-lock.ts';
 export { parseFwEnvConfig, type EnvironmentCopy } from './fw-env-config.ts';
+export { createGrubEnvironment, grubEnvironment, usualGrubDirectories } from './grub-environment.ts';
 export { inMemoryEnvironment } from './in-memory-environment.ts';
 export { createUBootEnvironment, uBootEnvironment } from './u-boot-environment.ts';
 export { decodeEnvironment, encodeEnvironment, newerCopy, type DecodedCopy } from './u-boot-format.ts';
+export { createUBootTwoCopies, uBootEnvironmentKind, uBootTwoCopies } from './u-boot-two-copies.ts';

@@ -10,13 +10,19 @@ import { BootEnvironmentError } from './errors.ts';
  *
  * The CRC is in the byte order of the processor; this code writes little-endian, which is every board Mender supports.
  */
-export const headerBytes = 5;
+const headerBytes = 5;
+/** A plain environment has the CRC alone, and its variables from offset 4 on. */
+const plainHeaderBytes = 4;
 
 /** Smallest and largest size of a copy. U-Boot's configurations lie between 2 KiB and 512 KiB. */
 export const copySizeLimits = { minimumBytes: 16, maximumBytes: 16 * 1024 * 1024 } as const;
 
 export type DecodedCopy =
   | { readonly valid: true; readonly flag: number; readonly variables: ReadonlyMap<string, string> }
+  | { readonly valid: false; readonly reason: string };
+
+export type DecodedPlainCopy =
+  | { readonly valid: true; readonly variables: ReadonlyMap<string, string> }
   | { readonly valid: false; readonly reason: string };
 
 /**
@@ -30,9 +36,23 @@ export function encodeEnvironment(
   flag: number,
   sizeBytes: number,
 ): Uint8Array {
+  const bytes = encodeBehind(headerBytes, variables, sizeBytes);
+  bytes.writeUInt8(flag & 0xff, 4);
+  return bytes;
+}
+
+/** Bytes of one whole copy of a plain environment, which has no flag: what `encodeEnvironment` says holds here too. */
+export function encodePlainEnvironment(
+  variables: ReadonlyMap<string, string>,
+  sizeBytes: number,
+): Uint8Array {
+  return encodeBehind(plainHeaderBytes, variables, sizeBytes);
+}
+
+function encodeBehind(header: number, variables: ReadonlyMap<string, string>, sizeBytes: number): Buffer {
   const names = [...variables.keys()].sort();
   const text = names.map((name) => encodeVariable(name, variables.get(name) ?? '')).join('') + '\0';
-  const capacityBytes = sizeBytes - headerBytes;
+  const capacityBytes = sizeBytes - header;
   // A non-empty environment ends with two NULs: its last variable's and the list's; an empty one is a single NUL.
   if (text.length > capacityBytes) {
     throw new BootEnvironmentError(
@@ -42,20 +62,29 @@ export function encodeEnvironment(
     );
   }
   const bytes = Buffer.alloc(sizeBytes);
-  bytes.write(text, headerBytes, 'latin1');
-  bytes.writeUInt8(flag & 0xff, 4);
-  bytes.writeUInt32LE(crc32(bytes.subarray(headerBytes)), 0);
+  bytes.write(text, header, 'latin1');
+  bytes.writeUInt32LE(crc32(bytes.subarray(header)), 0);
   return bytes;
 }
 
 /** Reads one copy. Bytes that are not an environment are an expected outcome: a write may have been cut off. */
 export function decodeEnvironment(bytes: Uint8Array): DecodedCopy {
+  const decoded = decodeBehind(headerBytes, bytes);
+  return decoded.valid ? { ...decoded, flag: bytes[4] ?? 0 } : decoded;
+}
+
+/** Reads one copy of a plain environment. */
+export function decodePlainEnvironment(bytes: Uint8Array): DecodedPlainCopy {
+  return decodeBehind(plainHeaderBytes, bytes);
+}
+
+function decodeBehind(header: number, bytes: Uint8Array): DecodedPlainCopy {
   if (bytes.length < copySizeLimits.minimumBytes)
     return { valid: false, reason: `only ${bytes.length} bytes` };
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const data = buffer.subarray(headerBytes);
+  const data = buffer.subarray(header);
   if (buffer.readUInt32LE(0) !== crc32(data)) return { valid: false, reason: 'checksum does not match' };
-  return { valid: true, flag: buffer.readUInt8(4), variables: decodeVariables(data) };
+  return { valid: true, variables: decodeVariables(data) };
 }
 
 /**
