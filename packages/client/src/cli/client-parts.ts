@@ -4,6 +4,7 @@ import {
   programDecompressor,
   type Decompressors,
 } from '@tandem/artifact';
+import { usualGrubDirectories } from '@tandem/boot-environment';
 import type { Configuration } from '../configuration/configuration-keys.ts';
 import { readDeviceType } from '../configuration/device-type.ts';
 import type { InstallationPaths } from '../configuration/installation-paths.ts';
@@ -36,7 +37,12 @@ export async function deploymentNeeds(ground: ClientGround): Promise<DeploymentN
   const seconds = 1000;
   const bootEnvironment = bootEnvironmentOf(system, {
     kind: configuration.BootEnvironment,
-    fwEnvConfig: paths.fwEnvConfig,
+    places: {
+      fwEnvConfig: paths.fwEnvConfig,
+      grubEnvConfig: paths.grubEnvConfig,
+      grubDirectories: usualGrubDirectories,
+      grubLock: paths.grubLock,
+    },
     searchPath: ground.environment['PATH'] ?? '',
   });
   return {

@@ -34,7 +34,7 @@ export const configurationKeys = {
   'Security.SSLEngine':            { type: 'absent',   default: '',         meaning: 'Not supported: keys come from PEM files.' },
   RootfsPartA:                     { type: 'string',   default: '',         meaning: 'First root file system: a device, its /dev/disk/by-… link, or a plain file.' },
   RootfsPartB:                     { type: 'string',   default: '',         meaning: 'Second root file system.' },
-  BootEnvironment:                 { type: 'choice',   default: 'auto',     choices: ['auto', 'u-boot', 'fw-tools', 'in-memory'], meaning: 'How bootloader variables are reached: auto: the tools where they are installed, else u-boot; u-boot: directly, as fw_env.config says; fw-tools: by fw_printenv and fw_setenv; in-memory: trials without a bootloader. (Tandem only.)' },
+  BootEnvironment:                 { type: 'choice',   default: 'auto',     choices: ['auto', 'u-boot', 'u-boot-two-copies', 'grub', 'fw-tools', 'in-memory'], meaning: 'How bootloader variables are reached: auto: the tools where they are installed, else whichever of the next three the device has; u-boot: two redundant copies, directly, as fw_env.config says; u-boot-two-copies: two plain copies, likewise, for a U-Boot that tries the second when the first is damaged; grub: mender_grubenv1 and mender_grubenv2, directly, where mender_grubenv.config says; fw-tools: by fw_printenv and fw_setenv, or those of GRUB; in-memory: trials without a bootloader. (Tandem only.)' },
 } as const satisfies Readonly<Record<string, KeyDescription>>;
 
 export type KeyName = keyof typeof configurationKeys;

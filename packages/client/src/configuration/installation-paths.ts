@@ -15,6 +15,10 @@ export interface InstallationPaths {
   readonly kernelCommandLine: string;
   /** Where U-Boot's environment lies. */
   readonly fwEnvConfig: string;
+  /** Where GRUB's environment lies. */
+  readonly grubEnvConfig: string;
+  /** What GRUB's tools lock while they read or write it. */
+  readonly grubLock: string;
 }
 
 /** What the command line may say instead. */
@@ -25,8 +29,8 @@ export interface PathOptions {
 }
 
 /**
- * The three roots may be moved by MENDER_CONF_DIR, MENDER_DATA_DIR and MENDER_DATASTORE_DIR. TANDEM_KERNEL_COMMAND_LINE and
- * TANDEM_FW_ENV_CONFIG name stand-ins for the two files of the system, for devices that are directories.
+ * The three roots may be moved by MENDER_CONF_DIR, MENDER_DATA_DIR and MENDER_DATASTORE_DIR. TANDEM_KERNEL_COMMAND_LINE,
+ * TANDEM_FW_ENV_CONFIG, TANDEM_GRUB_ENV_CONFIG and TANDEM_GRUB_LOCK name stand-ins for files of the system, for devices that are directories.
  */
 export function installationPaths(
   environment: Readonly<Record<string, string | undefined>>,
@@ -46,5 +50,7 @@ export function installationPaths(
     deviceKey: join(datastore, 'mender-agent.pem'),
     kernelCommandLine: environment['TANDEM_KERNEL_COMMAND_LINE'] ?? '/proc/cmdline',
     fwEnvConfig: environment['TANDEM_FW_ENV_CONFIG'] ?? '/etc/fw_env.config',
+    grubEnvConfig: environment['TANDEM_GRUB_ENV_CONFIG'] ?? '/etc/mender_grubenv.config',
+    grubLock: environment['TANDEM_GRUB_LOCK'] ?? '/var/lock/grub-mender-grubenv-set.lock',
   };
 }

@@ -1,19 +1,14 @@
 import { delimiter, join } from 'node:path';
-import {
-  inMemoryEnvironment,
-  parseFwEnvConfig,
-  uBootEnvironment,
-  type BootEnvironment,
-} from '@tandem/boot-environment';
+import { inMemoryEnvironment, type BootEnvironment } from '@tandem/boot-environment';
 import { DeviceError } from '../system/device-error.ts';
 import type { System } from '../system/system.ts';
+import { directEnvironments, openWhatIsThere, type EnvironmentPlaces } from './direct-environment.ts';
 import { toolEnvironment } from './tool-environment.ts';
 
 export interface BootEnvironmentChoice {
   /** The configuration's BootEnvironment. */
-  readonly kind: 'auto' | 'u-boot' | 'fw-tools' | 'in-memory';
-  /** Path of fw_env.config. */
-  readonly fwEnvConfig: string;
+  readonly kind: 'auto' | keyof typeof directEnvironments | 'fw-tools' | 'in-memory';
+  readonly places: EnvironmentPlaces;
   /** PATH, to see which tools are installed. */
   readonly searchPath: string;
 }
@@ -28,23 +23,23 @@ const toolPairs = [
 
 /**
  * Gives the bootloader's variables, by the way the configuration asks for. `auto` prefers the tools that are installed, which
- * know their board, and reads U-Boot's environment itself where there are none. Nothing is looked at before the first call;
+ * know their board, and reads the environment itself where there are none. Nothing is looked at before the first call;
  * what we read ourselves stays open, so that its writes go one after another.
  *
  * The returned function throws `DeviceError` `badBootEnvironment` when there is no way to reach them.
  */
 export function bootEnvironmentOf(
   system: Pick<System, 'files' | 'processes'>,
-  { kind, fwEnvConfig, searchPath }: BootEnvironmentChoice,
+  { kind, places, searchPath }: BootEnvironmentChoice,
 ): (signal: AbortSignal) => Promise<BootEnvironment> {
   let opened: BootEnvironment | undefined;
-  const ours = async () => (opened ??= await openUBoot(system, fwEnvConfig));
   const throughTools = async (signal: AbortSignal) => {
     for (const pair of toolPairs) {
       const print = await installed(system, pair.print, searchPath);
       const set = await installed(system, pair.set, searchPath);
       if (print === undefined || set === undefined) continue;
-      const args = pair.takesConfig && fwEnvConfig !== usualFwEnvConfig ? ['-c', fwEnvConfig] : [];
+      const config = places.fwEnvConfig;
+      const args = pair.takesConfig && config !== usualFwEnvConfig ? ['-c', config] : [];
       return toolEnvironment(system.processes, { print, set, args }, signal);
     }
     return undefined;
@@ -54,9 +49,11 @@ export function bootEnvironmentOf(
       case 'in-memory':
         return (opened ??= inMemoryEnvironment({ upgrade_available: '0' }));
       case 'u-boot':
-        return await ours();
+      case 'u-boot-two-copies':
+      case 'grub':
+        return (opened ??= await directEnvironments[kind](system.files, places));
       case 'auto':
-        return (await throughTools(signal)) ?? (await ours());
+        return (await throughTools(signal)) ?? (opened ??= await openWhatIsThere(system.files, places));
       case 'fw-tools': {
         const found = await throughTools(signal);
         if (found !== undefined) return found;
@@ -69,24 +66,6 @@ export function bootEnvironmentOf(
         return kind satisfies never;
     }
   };
-}
-
-async function openUBoot(system: Pick<System, 'files'>, fwEnvConfig: string): Promise<BootEnvironment> {
-  const bytes = await system.files.read(fwEnvConfig, 64 * 1024);
-  if (bytes === undefined) {
-    throw new DeviceError(
-      'badBootEnvironment',
-      `Cannot reach the boot environment: there is no ${fwEnvConfig}, and no tools for it are installed.`,
-    );
-  }
-  const [first, second, ...more] = parseFwEnvConfig(Buffer.from(bytes).toString());
-  if (first !== undefined && second !== undefined && more.length === 0)
-    return uBootEnvironment([first, second]);
-  throw new DeviceError(
-    'badBootEnvironment',
-    `Cannot use the boot environment of ${fwEnvConfig}: it must name two copies. With a single one, ` +
-      'a power cut while it is written leaves a device that does not boot.',
-  );
 }
 
 async function installed(

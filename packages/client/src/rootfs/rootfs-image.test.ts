@@ -5,10 +5,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test } from 'node:test';
 import type { PayloadFile, PayloadHeader } from '@tandem/artifact';
-import { createUBootEnvironment, uBootEnvironment } from '@tandem/boot-environment';
+import {
+  createGrubEnvironment,
+  createUBootEnvironment,
+  createUBootTwoCopies,
+  uBootEnvironment,
+} from '@tandem/boot-environment';
 import type { PayloadInstaller } from '../deployment/payload-installer.ts';
 import { linuxSystem } from '../system/linux-system.ts';
-import { bootEnvironmentOf } from './bootloader-environment.ts';
+import { bootEnvironmentOf, type BootEnvironmentChoice } from './bootloader-environment.ts';
 import { findPartitions, partitionByNumber, runningPartition } from './partitions.ts';
 import { rootfsImage } from './rootfs-image.ts';
 
@@ -283,10 +288,22 @@ describe('the way to the boot environment', () => {
     return { home, calls: () => readFile(join(home, 'calls'), 'utf8') };
   }
   const open = (
-    kind: 'auto' | 'u-boot' | 'fw-tools' | 'in-memory',
+    kind: BootEnvironmentChoice['kind'],
     searchPath: string,
     fwEnvConfig = '/etc/fw_env.config',
-  ) => bootEnvironmentOf(system, { kind, searchPath, fwEnvConfig })(forever);
+    grub: Partial<BootEnvironmentChoice['places']> = {},
+  ) =>
+    bootEnvironmentOf(system, {
+      kind,
+      searchPath,
+      places: {
+        fwEnvConfig,
+        grubEnvConfig: join(directory, 'no-grub.config'),
+        grubDirectories: [],
+        grubLock: join(directory, 'grub.lock'),
+        ...grub,
+      },
+    })(forever);
 
   test("is the tools where they are installed, GRUB's before U-Boot's", async () => {
     const uboot = await installTools('fw_printenv', 'fw_setenv');
@@ -322,6 +339,49 @@ describe('the way to the boot environment', () => {
     for (const kind of ['auto', 'u-boot'] as const) {
       assert.equal((await (await open(kind, '/nowhere', fwEnvConfig)).read()).get('mender_boot_part'), '2');
     }
+  });
+
+  test('is two plain copies of U-Boot where the copies are that', async () => {
+    const { home } = await device();
+    const fwEnvConfig = join(home, 'fw_env.config');
+    await writeFile(fwEnvConfig, `${home}/env1 0 512\n${home}/env2 0 512\n`);
+    const copies = [1, 2].map((number) => ({ path: `${home}/env${number}`, offsetBytes: 0, sizeBytes: 512 }));
+    const [first, second] = copies;
+    assert.ok(first !== undefined && second !== undefined);
+    await createUBootTwoCopies([first, second], { mender_boot_part: '10' });
+    for (const kind of ['auto', 'u-boot-two-copies'] as const) {
+      const environment = await open(kind, '/nowhere', fwEnvConfig);
+      await environment.write({ chosen: kind });
+      assert.deepEqual(Object.fromEntries(await environment.read()), {
+        mender_boot_part: '10',
+        chosen: kind,
+      });
+      assert.deepEqual(await readFile(first.path), await readFile(second.path));
+    }
+    await assert.rejects((await open('u-boot', '/nowhere', fwEnvConfig)).read(), {
+      code: 'bothCopiesInvalid',
+    });
+  });
+
+  test("is GRUB's own where there is its directory, or where mender_grubenv.config says", async () => {
+    const home = await mkdtemp(join(directory, 'grub-'));
+    await createGrubEnvironment(join(home, 'usual'), { mender_boot_part: '2' });
+    await createGrubEnvironment(join(home, 'named'), { mender_boot_part: '3' });
+    const grubDirectories = [join(home, 'missing'), join(home, 'usual')];
+    const grubEnvConfig = join(home, 'mender_grubenv.config');
+    const missing = join(directory, 'missing.config');
+    for (const kind of ['auto', 'grub'] as const) {
+      const environment = await open(kind, '/nowhere', missing, { grubDirectories });
+      await environment.write({ upgrade_available: '1' });
+      assert.deepEqual(Object.fromEntries(await environment.read()), {
+        mender_boot_part: '2',
+        upgrade_available: '1',
+      });
+    }
+    await writeFile(grubEnvConfig, `# where\nENV_DIR = ${home}/named\n`);
+    const named = await open('grub', '/nowhere', missing, { grubDirectories, grubEnvConfig });
+    assert.equal((await named.read()).get('mender_boot_part'), '3');
+    await assert.rejects(open('grub', '/nowhere', missing), { message: /boot partition mounted/ });
   });
 
   test('is refused when there is none, or only a single copy', async () => {
