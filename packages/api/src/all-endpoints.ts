@@ -5,6 +5,7 @@ import * as deviceInventory from './device/inventory.ts';
 import type { Endpoint } from './endpoint.ts';
 import * as health from './health.ts';
 import * as artifacts from './management/artifacts.ts';
+import * as deploymentInsight from './management/deployment-insight.ts';
 import * as deployments from './management/deployments.ts';
 import * as deviceConfiguration from './management/device-configuration.ts';
 import * as deviceConnections from './management/device-connections.ts';
@@ -30,6 +31,7 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   directUpload,
   releases,
   deployments,
+  deploymentInsight,
   deviceConfigurationReports,
   deviceConfiguration,
   deviceConnections,

@@ -24,6 +24,7 @@ import { routeRegistrar, type Authenticate } from './http/register-route.ts';
 import { registerIntegrationRoutes } from './integrations/integration-routes.ts';
 import { registerInventoryRoutes } from './inventory/inventory-routes.ts';
 import { createInventory, deviceByAttribute, devicesInGroup, groupOfDevice } from './inventory/inventory.ts';
+import { reportedTexts } from './inventory/reported-texts.ts';
 import type { Log } from './log.ts';
 import type { ObjectStorage } from './object-storage/object-storage.ts';
 import { ServerError } from './server-error.ts';
@@ -121,6 +122,7 @@ export function createServer({
     devicesInGroup,
     groupOfDevice,
     deviceByAttribute,
+    reportedTexts,
     generationRequested: () => generating.nudge(),
   });
   const generating = reconciler('generating artifacts', retryMs, updates.generateArtifacts, log);

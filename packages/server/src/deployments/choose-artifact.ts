@@ -15,6 +15,13 @@ export interface Candidate {
   readonly depends: Readonly<Record<string, readonly string[]>>;
 }
 
+export interface UnmetDepends {
+  readonly key: string;
+  readonly needs: readonly string[];
+  /** Null when the device does not provide it. */
+  readonly has: string | null;
+}
+
 type Fit = 'proven' | 'possible' | 'none';
 
 /**
@@ -42,6 +49,18 @@ function fitOf({ depends }: Candidate, { values, complete }: DeviceProvides): Fi
     return complete || key === 'device_type' ? 'none' : 'possible';
   });
   return fits.includes('none') ? 'none' : fits.includes('possible') ? 'possible' : 'proven';
+}
+
+/**
+ * Why a candidate is not for the device: the first of its depends, by key, that is not met; what the device provides otherwise
+ * comes before what it does not provide at all.
+ */
+export function unmetDepends({ depends }: Candidate, { values }: DeviceProvides): UnmetDepends | undefined {
+  const unmet = Object.entries(depends)
+    .toSorted(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, needs]) => ({ key, needs, has: Object.hasOwn(values, key) ? (values[key] ?? null) : null }))
+    .filter(({ needs, has }) => has === null || !needs.includes(has));
+  return unmet.find(({ has }) => has !== null) ?? unmet[0];
 }
 
 const bySize = (a: Candidate, b: Candidate): number =>

@@ -10,6 +10,7 @@ import { deploymentStore, type Deployment, type DeploymentFilter } from './deplo
 import { deploymentTargetStore } from './deployment-target-store.ts';
 import { idsPerChunk } from './deployment-target.ts';
 import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
+import { statusReportStore, type KeptStatusReport } from './status-report-store.ts';
 import type { DeviceDeploymentStatus } from './device-deployment-statuses.ts';
 
 export interface DeploymentReadingNeeds {
@@ -155,6 +156,13 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       const messages = await parts(actor).getLog(database.read, id, deviceId);
       if (messages === undefined) throw new ServerError('notFound', 'Resource not found');
       return messages;
+    },
+
+    /** Throws `notFound` for a device that has not asked. */
+    timeline: async (actor: Actor, id: string, deviceId: string): Promise<KeptStatusReport[]> => {
+      if ((await parts(actor).get(database.read, id, deviceId)) === undefined)
+        throw new ServerError('notFound', 'Resource not found');
+      return statusReportStore.forTenant(actor.tenant).of(database.read, id, deviceId);
     },
 
     history: async (

@@ -73,6 +73,18 @@ export interface DeploymentTables {
     request: string | null;
     has_log: 0 | 1;
   };
+  /** What became of a device's part, one row a change of status. */
+  device_status_reports: {
+    tenant: string;
+    deployment_id: string;
+    device_id: string;
+    attempt: number;
+    /** From 1, without a gap; the oldest are removed when there are too many. */
+    position: number;
+    status: DeviceDeploymentStatus;
+    substate: string | null;
+    time: number;
+  };
   /** `messages` is a JSON list, as the device sent it. */
   device_deployment_logs: {
     tenant: string;

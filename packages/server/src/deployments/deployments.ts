@@ -109,8 +109,9 @@ export function createDeployments(needs: DeploymentNeeds) {
   };
 }
 
-async function wantedDevices(
-  { acceptedDevices, devicesInGroup }: DeploymentNeeds,
+/** Ids, perhaps some of them twice. */
+export async function wantedDevices(
+  { acceptedDevices, devicesInGroup }: Pick<DeploymentNeeds, 'acceptedDevices' | 'devicesInGroup'>,
   reader: Reader,
   actor: Actor,
   { devices }: WantedDeployment,

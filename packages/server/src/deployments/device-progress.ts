@@ -6,6 +6,7 @@ import { deploymentStatus, statistics } from './deployment-status.ts';
 import { deploymentStatisticsStore } from './deployment-statistics-store.ts';
 import { deploymentStore, type Deployment } from './deployment-store.ts';
 import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
+import { statusReportStore } from './status-report-store.ts';
 import { statusIsActive, type DeviceDeploymentStatus } from './device-deployment-statuses.ts';
 
 /*
@@ -73,14 +74,13 @@ export async function changeStatus(
   await deploymentStatisticsStore
     .forTenant(actor.tenant)
     .moveDevice(tx, part.deploymentId, part.status, status);
-  await afterChange({ tx, actor, now }, { ...part, status });
+  await afterChange({ tx, actor, now }, { ...part, status, substate });
 }
 
-async function afterChange(
-  change: Change,
-  { deploymentId, deviceId, status }: DeviceDeployment,
-): Promise<void> {
+async function afterChange(change: Change, part: DeviceDeployment): Promise<void> {
   const { tx, actor, now } = change;
+  const { deploymentId, deviceId, status } = part;
+  await statusReportStore.forTenant(actor.tenant).append(tx, part, now);
   await recordChange(tx, actor, {
     kind: `device-deployment.${status}`,
     ref: `${deploymentId}/${deviceId}`,

@@ -19,6 +19,8 @@ import { registerReleaseRoutes } from '../releases/release-routes.ts';
 import { createReleases } from '../releases/releases.ts';
 import { beginConfigurationDeployment } from './configuration-deployments.ts';
 import { registerConfigurationDownload } from './configuration-download.ts';
+import { registerDeploymentInsightRoutes } from './deployment-insight-routes.ts';
+import { planDeployment, type DeploymentPlanNeeds } from './deployment-plan.ts';
 import { createDeploymentReading, type DeploymentReadingNeeds } from './deployment-reading.ts';
 import { registerDeploymentRoutes } from './deployment-routes.ts';
 import { deploymentStore } from './deployment-store.ts';
@@ -33,6 +35,7 @@ export interface SoftwareUpdateNeeds
   extends
     Pick<DeploymentNeeds, 'acceptedDevices' | 'devicesInGroup' | 'groupOfDevice'>,
     Pick<DeploymentReadingNeeds, 'deviceByAttribute'>,
+    Pick<DeploymentPlanNeeds, 'reportedTexts'>,
     Pick<ArtifactGenerationNeeds, 'generationRequested'> {
   readonly database: Database;
   readonly storage: ObjectStorage;
@@ -62,6 +65,7 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
   const deployments = createDeployments({ ...needs, artifactsNamed });
   const reading = createDeploymentReading({ ...needs, imagesOf });
   const reports = createDeviceReports(needs);
+  const plan = planDeployment({ ...needs, artifactsNamed });
   const next = nextUpdate({ ...needs, artifactsById });
   return {
     artifacts,
@@ -81,6 +85,7 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
       registerArtifactRoutes(register, artifacts, generation);
       registerReleaseRoutes(register, releases);
       registerDeploymentRoutes(register, deployments, reading, reports);
+      registerDeploymentInsightRoutes(register, plan, reading);
       registerDeviceDeploymentRoutes(register, { next, reports, answerNextV2: needs.answerNextV2 });
       registerConfigurationDownload(register, needs);
       registerDownloadRoutes(register, { ...needs, artifactName: artifacts.nameOf });

@@ -6,6 +6,7 @@ import { releases } from './0005-releases.ts';
 import { deployments } from './0006-deployments.ts';
 import { deviceConfigurations } from './0007-device-configurations.ts';
 import { artifactGenerations } from './0008-artifact-generations.ts';
+import { statusReports } from './0009-status-reports.ts';
 
 export interface Migration {
   readonly name: string;
@@ -22,4 +23,5 @@ export const migrations: readonly Migration[] = [
   deployments, // 6
   deviceConfigurations, // 7
   artifactGenerations, // 8
+  statusReports, // 9
 ];

@@ -23,6 +23,8 @@ export interface KnownDevices {
   groups: Record<string, string>;
   /** `identity/sn=7` to device. */
   attributes: Record<string, string>;
+  /** What a device last said of itself. */
+  reported: Record<string, Record<string, string>>;
 }
 
 export interface TestServerOptions {
@@ -43,7 +45,7 @@ export async function startTestServer(options: TestServerOptions = {}) {
   const dataDirectory = options.dataDirectory ?? (await mkdtemp(join(tmpdir(), 'tandem-updates-')));
   const time = { offsetMs: 0 };
   const clock = () => Date.now() + time.offsetMs;
-  const known: KnownDevices = { accepted: [], groups: {}, attributes: {} };
+  const known: KnownDevices = { accepted: [], groups: {}, attributes: {}, reported: {} };
   const log: string[] = [];
 
   const database = await openSqliteDatabase(join(dataDirectory, 'tandem.sqlite'), clock);
@@ -75,6 +77,8 @@ export async function startTestServer(options: TestServerOptions = {}) {
     groupOfDevice: async (_reader, _actor, id) => known.groups[id] ?? null,
     deviceByAttribute: async (_reader, _actor, { scope, name, value }) =>
       known.attributes[`${scope}/${name}=${value}`],
+    reportedTexts: async (_reader, _actor, ids) =>
+      new Map(ids.flatMap((id) => (known.reported[id] === undefined ? [] : [[id, known.reported[id]]]))),
     generationRequested: () => undefined,
   });
   await updates.removeUnreferenced();
