@@ -3,7 +3,7 @@ import { existsSync, globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { programs, suites, type Suite } from './suites.ts';
 
-/** `run-suites.ts everywhere|all|NAME…`: runs the suites one after the other, each timed against its budget. */
+/** `run-suites.ts everywhere|beyond|all|NAME…`: runs the suites one after the other, each timed against its budget. */
 
 /** Node's own default leaves one core idle, which on two cores is half of them; most of our tests wait for something. */
 const concurrency = `--test-concurrency=${String(availableParallelism())}`;
@@ -12,9 +12,10 @@ const namesOfSuites = Object.keys(suites) as (keyof typeof suites)[];
 
 function chosen(args: readonly string[]): (keyof typeof suites)[] {
   if (args.length === 0)
-    throw new Error(`name what to run: everywhere, all, or of ${namesOfSuites.join(', ')}`);
+    throw new Error(`name what to run: everywhere, beyond, all, or of ${namesOfSuites.join(', ')}`);
   if (args[0] === 'all') return namesOfSuites;
   if (args[0] === 'everywhere') return namesOfSuites.filter((name) => suites[name].everywhere);
+  if (args[0] === 'beyond') return namesOfSuites.filter((name) => !suites[name].everywhere);
   return args.map((arg) => {
     const name = namesOfSuites.find((known) => known === arg);
     if (name === undefined) throw new Error(`no suite "${arg}"; there are ${namesOfSuites.join(', ')}`);
