@@ -1,14 +1,10 @@
-import { mkdir } from 'node:fs/promises';
 import { defaultTenant, systemActor } from '../actor.ts';
 import type { Clock } from '../clock.ts';
-import { openSqliteDatabase } from '../database/open-database.ts';
+import type { Database } from '../database/open-database.ts';
 import { createUsers, type NewUser } from '../users/users.ts';
-import { databasePath } from './data-directory.ts';
 
-/** Makes a user, whether a server is running on the data directory or not; returns the id. */
-export async function createUserCommand(dataDirectory: string, user: NewUser, clock: Clock): Promise<string> {
-  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-  const database = await openSqliteDatabase(databasePath(dataDirectory), clock);
+/** Makes a user, whether a server is running on the database or not; closes it and returns the id. */
+export async function createUserCommand(database: Database, user: NewUser, clock: Clock): Promise<string> {
   try {
     return await createUsers(database, clock).create(systemActor(defaultTenant, 'command-line'), user);
   } finally {

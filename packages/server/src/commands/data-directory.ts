@@ -1,4 +1,45 @@
+import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import type { Clock } from '../clock.ts';
+import { openSqliteDatabase, type Database } from '../database/open-database.ts';
+import { ServerError } from '../server-error.ts';
 
-/** Where in the data directory the database lies. */
+/** Where in the data directory the things lie. */
 export const databasePath = (dataDirectory: string): string => join(dataDirectory, 'tandem.sqlite');
+export const keysPath = (dataDirectory: string): string => join(dataDirectory, 'keys');
+export const linkKeyPath = (dataDirectory: string): string =>
+  join(keysPath(dataDirectory), 'download-links.key');
+export const artifactsPath = (dataDirectory: string): string => join(dataDirectory, 'artifacts');
+export const lockPath = (dataDirectory: string): string => join(dataDirectory, 'serve.lock');
+
+/**
+ * The database that is meant: PostgreSQL by its URL, else SQLite in the data directory, both made and brought up to date if need
+ * be. Throws `badRequest` for a URL beside a SQLite database: its artifacts would be taken for nobody's.
+ */
+export async function openDatabase(
+  { dataDirectory, database }: { readonly dataDirectory: string; readonly database: string | undefined },
+  clock: Clock,
+): Promise<Database> {
+  await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
+  const path = databasePath(dataDirectory);
+  if (database === undefined) return openSqliteDatabase(path, clock);
+  if (await exists(path)) {
+    throw new ServerError(
+      'badRequest',
+      `${dataDirectory} holds the data of a server on SQLite (${path}): give a server with --database a data directory of its own`,
+    );
+  }
+  // Loaded where it is used: without it a server starts sooner and is smaller.
+  const { openPostgresDatabase } = await import('../database/open-postgres-database.ts');
+  return openPostgresDatabase(database, clock);
+}
+
+export async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return false;
+    throw error;
+  }
+}

@@ -1,12 +1,9 @@
-import { mkdir } from 'node:fs/promises';
-import { resolve } from 'node:path';
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Clock } from '../clock.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
 import { settings, settingsHelp, type Setting } from '../configuration/settings.ts';
 import type { Log } from '../log.ts';
 import { ServerError } from '../server-error.ts';
-import { databasePath } from './data-directory.ts';
 
 /** What a command may use of the machine; main.ts alone has the real one. */
 export interface World {
@@ -31,7 +28,11 @@ interface Command {
   ) => Promise<void>;
 }
 
-const dataDirectoryOption = { 'data-dir': { type: 'string' } } as const;
+const storeOptions = {
+  [settings.dataDirectory.option]: { type: 'string' },
+  [settings.database.option]: { type: 'string' },
+} as const;
+const storeHelp = '--data-dir DIR [--database URL]';
 
 const commands: Readonly<Record<string, Command>> = {
   serve: {
@@ -55,10 +56,10 @@ const commands: Readonly<Record<string, Command>> = {
   },
   'user create': {
     summary: 'Make a user; the password is read from standard input',
-    options: { ...dataDirectoryOption, email: { type: 'string' }, 'password-stdin': { type: 'boolean' } },
-    help: () => '  --data-dir DIR --email ADDRESS --password-stdin',
+    options: { ...storeOptions, email: { type: 'string' }, 'password-stdin': { type: 'boolean' } },
+    help: () => `  ${storeHelp} --email ADDRESS --password-stdin`,
     run: async (values, { environment, clock, readLine, print }) => {
-      const directory = dataDirectory(values, environment);
+      const store = storeOf(values, environment);
       const { email, 'password-stdin': fromStdin } = values;
       if (typeof email !== 'string') throw usage('--email is missing: give the address of the user');
       if (fromStdin !== true) {
@@ -66,20 +67,23 @@ const commands: Readonly<Record<string, Command>> = {
           '--password-stdin is missing: a password is read from standard input, never from the command line',
         );
       }
+      const { openDatabase } = await import('./data-directory.ts');
       const { createUserCommand } = await import('./create-user.ts');
-      const id = await createUserCommand(directory, { email, password: await readLine() }, clock);
+      const id = await createUserCommand(
+        await openDatabase(store, clock),
+        { email, password: await readLine() },
+        clock,
+      );
       print(`user ${id} created`);
     },
   },
   migrate: {
     summary: 'Bring the database up to date; serve does it by itself',
-    options: dataDirectoryOption,
-    help: () => '  --data-dir DIR',
+    options: storeOptions,
+    help: () => `  ${storeHelp}`,
     run: async (values, { environment, clock, print }) => {
-      const directory = dataDirectory(values, environment);
-      await mkdir(directory, { recursive: true, mode: 0o700 });
-      const { openSqliteDatabase } = await import('../database/open-database.ts');
-      const database = await openSqliteDatabase(databasePath(directory), clock);
+      const { openDatabase } = await import('./data-directory.ts');
+      const database = await openDatabase(storeOf(values, environment), clock);
       await database.close();
       print('the database is up to date');
     },
@@ -122,14 +126,18 @@ const overview = (unknown: string | undefined): string =>
     'tandem-server COMMAND --help says more.',
   ].join('\n');
 
-function dataDirectory(
+/** Where the data is, as far as a command beside `serve` has to know. */
+function storeOf(
   values: Readonly<Record<string, string | boolean | undefined>>,
   environment: World['environment'],
-): string {
-  const given = values['data-dir'] ?? environment[settings.dataDirectory.environment];
-  if (typeof given !== 'string' || given === '')
-    throw usage('--data-dir is missing: name the directory of the server');
-  return resolve(given);
+): { dataDirectory: string; database: string | undefined } {
+  const names = [settings.dataDirectory, settings.database].map((setting) => setting.environment);
+  const { dataDirectory, database } = readConfiguration(
+    values,
+    Object.fromEntries(names.map((name) => [name, environment[name]])),
+  );
+  if (dataDirectory === undefined) throw usage('--data-dir is missing');
+  return { dataDirectory, database };
 }
 
 const usage = (message: string) => new ServerError('badRequest', message);

@@ -5,8 +5,7 @@ import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { splitAddress } from '../configuration/read-configuration.ts';
 import type { Configuration } from '../configuration/settings.ts';
-import { lockDataDirectory } from '../database/data-directory-lock.ts';
-import { openSqliteDatabase } from '../database/open-database.ts';
+import { lockDataDirectory, oneAfterAnother } from '../database/data-directory-lock.ts';
 import type { Log } from '../log.ts';
 import { openFileSystemStorage } from '../object-storage/file-system-storage.ts';
 import { readOrMakeLinkKey } from '../object-storage/link-key.ts';
@@ -14,7 +13,7 @@ import { createServer } from '../server.ts';
 import { ServerError } from '../server-error.ts';
 import { selfMadeCertificate, type Certificate, type SelfMadeCertificate } from '../tls/certificate.ts';
 import { loadSigningKeys } from '../tokens/signing-keys.ts';
-import { databasePath } from './data-directory.ts';
+import { artifactsPath, keysPath, linkKeyPath, lockPath, openDatabase } from './data-directory.ts';
 
 export interface ServeWorld {
   readonly clock: Clock;
@@ -23,28 +22,34 @@ export interface ServeWorld {
   readonly print: (text: string) => void;
 }
 
+/** No upload stands still for so long. */
+const longestUploadMs = 24 * 60 * 60 * 1000;
+
 /** Starts the server out of its data directory; resolves with what stops it. */
 export async function serve(
   configuration: Configuration,
   { clock, log, print }: ServeWorld,
 ): Promise<() => Promise<void>> {
-  const { dataDirectory, listen, http } = configuration;
+  const { dataDirectory, database, listen, http } = configuration;
   const address = splitAddress(listen);
   if (dataDirectory === undefined || address === undefined)
     throw new ServerError('internal', 'unchecked configuration');
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
-  const unlock = lockDataDirectory(join(dataDirectory, 'serve.lock'));
+  // SQLite has one server; those on PostgreSQL share keys and artifacts.
+  const isShared = database !== undefined;
+  const unlock = lockDataDirectory(lockPath(dataDirectory), isShared ? 'together' : 'alone');
   try {
-    const tls = http ? undefined : await certificate(configuration, dataDirectory, address.host, clock);
-    const keysDirectory = join(dataDirectory, 'keys');
+    // What a first start makes is made by one, and found by those that start beside it.
+    const { tls, keys } = await oneAfterAnother(join(dataDirectory, 'start.lock'), async () => ({
+      tls: http ? undefined : await certificate(configuration, dataDirectory, address.host, clock),
+      keys: await keysIn(dataDirectory),
+    }));
     const server = createServer({
-      database: await openSqliteDatabase(databasePath(dataDirectory), clock),
-      keys: {
-        deviceTokens: await loadSigningKeys(keysDirectory, 'device-tokens'),
-        userTokens: await loadSigningKeys(keysDirectory, 'user-tokens'),
-        downloadLinks: await readOrMakeLinkKey(join(keysDirectory, 'download-links.key')),
-      },
-      objectStorage: await openFileSystemStorage(join(dataDirectory, 'artifacts')),
+      database: await openDatabase({ dataDirectory, database }, clock),
+      keys,
+      objectStorage: await openFileSystemStorage(artifactsPath(dataDirectory), {
+        othersWriteForMs: isShared ? longestUploadMs : 0,
+      }),
       clock,
       log,
       configuration: { ...configuration, tls, publicUrl: publicUrl(configuration, address) },
@@ -68,6 +73,15 @@ export async function serve(
     unlock();
     throw error;
   }
+}
+
+async function keysIn(dataDirectory: string) {
+  const directory = keysPath(dataDirectory);
+  return {
+    deviceTokens: await loadSigningKeys(directory, 'device-tokens'),
+    userTokens: await loadSigningKeys(directory, 'user-tokens'),
+    downloadLinks: await readOrMakeLinkKey(linkKeyPath(dataDirectory)),
+  };
 }
 
 async function certificate(

@@ -15,8 +15,9 @@ export function readConfiguration(
     const given = options[setting.option] ?? environment[setting.environment];
     if (given === undefined || given === '') return [name, setting.default];
     const value = read[setting.type](given);
-    if (value === undefined)
-      faults.push(`--${setting.option} ${String(given)}: give ${wanted[setting.type]}`);
+    // A URL of a database may have a password in it.
+    const shown = setting.type === 'database' ? '' : ` ${String(given)}`;
+    if (value === undefined) faults.push(`--${setting.option}${shown}: give ${wanted[setting.type]}`);
     return [name, value];
   });
   // The table's types are those of the readers below.
@@ -32,6 +33,7 @@ const read: Readonly<Record<Setting['type'], (given: Given) => string | number |
   path: (given) => resolve(String(given)),
   address: (given) => (splitAddress(String(given)) === undefined ? undefined : String(given)),
   url: (given) => webUrl(String(given)),
+  database: (given) => databaseUrl(String(given)),
   flag: (given) =>
     given === true || given === 'true' ? true : given === false || given === 'false' ? false : undefined,
   count: (given) => (/^[0-9]{1,15}$/.test(String(given)) ? Number(given) : undefined),
@@ -41,6 +43,7 @@ const wanted: Readonly<Record<Setting['type'], string>> = {
   path: 'a path',
   address: 'HOST:PORT, such as 0.0.0.0:443 or [::]:443',
   url: 'a URL that begins with https:// or http:// and has no query',
+  database: 'postgres://USER@HOST:PORT/NAME',
   flag: 'true or false',
   count: 'a whole number',
 };
@@ -70,3 +73,7 @@ function webUrl(text: string): string | undefined {
   if (url === undefined || !['http:', 'https:'].includes(url.protocol)) return undefined;
   return url.search === '' && url.hash === '' && url.username === '' ? text.replace(/\/+$/, '') : undefined;
 }
+
+/** Whatever libpq understands; undefined for anything else. */
+const databaseUrl = (text: string): string | undefined =>
+  /^postgres(ql)?:\/\//.test(text) && URL.canParse(text) ? text : undefined;

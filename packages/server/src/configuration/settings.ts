@@ -5,6 +5,7 @@
 // prettier-ignore
 export const settings = {
   dataDirectory:    { option: 'data-dir',   type: 'path',     environment: 'TANDEM_DATA_DIR',         default: undefined,        help: 'Directory of everything the server keeps; made if missing. Required.' },
+  database:         { option: 'database',   type: 'database', environment: 'TANDEM_DATABASE',         default: undefined,        help: 'postgres://USER@HOST:PORT/NAME to keep the data in PostgreSQL 14 or newer; the servers on it share the data directory. Give the password by PGPASSWORD or PGPASSFILE, or give the whole URL by the environment: options are seen by every user of the machine. Default: SQLite in the data directory.' },
   listen:           { option: 'listen',     type: 'address',  environment: 'TANDEM_LISTEN',           default: '127.0.0.1:8443', help: 'HOST:PORT to listen on; port 0 takes a free one.' },
   publicUrl:        { option: 'public-url', type: 'url',      environment: 'TANDEM_PUBLIC_URL',       default: undefined,        help: 'URL devices and people reach the server by; download links begin with it. Default: what it listens on.' },
   tlsCertificate:   { option: 'tls-cert',   type: 'path',     environment: 'TANDEM_TLS_CERT',         default: undefined,        help: 'Certificate chain, PEM. Without one a certificate is made, with its own authority.' },
@@ -18,7 +19,7 @@ export const settings = {
 
 export interface Setting {
   readonly option: string;
-  readonly type: 'path' | 'address' | 'url' | 'flag' | 'count';
+  readonly type: 'path' | 'address' | 'url' | 'database' | 'flag' | 'count';
   readonly environment: string;
   readonly default: string | number | boolean | undefined;
   readonly help: string;
@@ -28,6 +29,7 @@ interface ValueOfType {
   readonly path: string;
   readonly address: string;
   readonly url: string;
+  readonly database: string;
   readonly flag: boolean;
   readonly count: number;
 }

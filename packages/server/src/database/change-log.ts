@@ -1,5 +1,6 @@
-import type { Generated } from 'kysely';
-import type { Actor } from '../actor.ts';
+import type { Generated, Selectable } from 'kysely';
+import type { Actor, Tenant } from '../actor.ts';
+import type { Database } from './open-database.ts';
 import type { Transaction } from './tables.ts';
 
 export interface ChangeLogTables {
@@ -18,7 +19,7 @@ export interface ChangeLogTables {
 
 /**
  * Notes a change in the same unit of work that makes it. Feeds the audit log, live updates, webhooks and reconcilers.
- * With one writer the sequence is in commit order and has no gaps that fill later: a reader may go on from the last it has seen.
+ * A reader goes on from the last it has seen, by `changesAfter`.
  */
 export async function recordChange(
   tx: Transaction,
@@ -28,5 +29,30 @@ export async function recordChange(
   await tx
     .insertInto('change_log')
     .values({ tenant, ...change, actor: `${subject.kind}:${subject.id}` })
+    .execute();
+}
+
+export type Change = Selectable<ChangeLogTables['change_log']>;
+
+/**
+ * The changes of a tenant after that sequence, in its order, at most `limit`. Going on from the last of them misses none: what is
+ * not settled yet is left for the next time.
+ */
+export async function changesAfter(
+  database: Database,
+  tenant: Tenant,
+  sequence: number,
+  limit: number,
+  signal?: AbortSignal,
+): Promise<Change[]> {
+  const settled = await database.settledChanges(signal);
+  return database.read
+    .selectFrom('change_log')
+    .selectAll()
+    .where('tenant', '=', tenant)
+    .where('sequence', '>', sequence)
+    .where('sequence', '<=', settled)
+    .orderBy('sequence')
+    .limit(limit)
     .execute();
 }

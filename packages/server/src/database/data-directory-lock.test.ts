@@ -12,5 +12,11 @@ it('the data directory is held by one, until it lets go', async () => {
   assert.throws(() => lockDataDirectory(path), { code: 'misuse', message: /held by another server/ });
   unlock();
   lockDataDirectory(path)();
+  const together = [lockDataDirectory(path, 'together'), lockDataDirectory(path, 'together')];
+  assert.throws(() => lockDataDirectory(path), { code: 'misuse' });
+  for (const leave of together) leave();
+  const alone = lockDataDirectory(path);
+  assert.throws(() => lockDataDirectory(path, 'together'), { code: 'misuse' });
+  alone();
   await rm(directory, { recursive: true });
 });

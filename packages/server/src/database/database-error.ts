@@ -1,7 +1,14 @@
 export type DatabaseErrorCode =
-  'badParameter' | 'misuse' | 'failed' | 'notCommitted' | 'newerSchema' | 'closed';
+  | 'badParameter'
+  | 'misuse'
+  | 'failed'
+  | 'notCommitted'
+  | 'newerSchema'
+  | 'closed'
+  /** A text the engine cannot hold: with U+0000 in it, or too long for an index. */
+  | 'unstorableText';
 
-/** What went wrong between us and the database; constraint violations come as SQLite's own errors. */
+/** What went wrong between us and the database; constraint violations come as the engine's own errors. */
 export class DatabaseError extends Error {
   override readonly name = 'DatabaseError';
   readonly code: DatabaseErrorCode;
@@ -11,12 +18,3 @@ export class DatabaseError extends Error {
     this.code = code;
   }
 }
-
-const uniqueViolations: readonly unknown[] = [
-  2067, // SQLITE_CONSTRAINT_UNIQUE
-  1555, // SQLITE_CONSTRAINT_PRIMARYKEY
-];
-
-/** Whether a write failed because the row is there already. */
-export const isUniqueViolation = (error: unknown): boolean =>
-  error instanceof Error && 'errcode' in error && uniqueViolations.includes(error.errcode);

@@ -11,21 +11,12 @@ export function migrate(
   now: number,
   list: readonly Migration[] = migrations,
 ): string[] {
-  sqlite.exec(
-    'CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied INTEGER NOT NULL) STRICT',
-  );
+  sqlite.exec(migrationsTable);
   const applied = sqlite
     .prepare('SELECT number, name FROM migrations ORDER BY number')
     .all()
     .map(({ number, name }) => ({ number: Number(number), name: String(name) }));
-  const unknown = applied.find(({ number, name }) => list[number - 1]?.name !== name);
-  if (unknown !== undefined) {
-    throw new DatabaseError(
-      'newerSchema',
-      `the database has migration ${unknown.number} "${unknown.name}", which this server does not know: ` +
-        'start the server that wrote it, or restore a backup',
-    );
-  }
+  assertKnown(applied, list);
   return list.slice(applied.length).map((migration, index) => {
     apply(sqlite, applied.length + index + 1, migration, now);
     return migration.name;
@@ -40,12 +31,28 @@ function apply(sqlite: DatabaseSync, number: number, { name, sql }: Migration, n
     sqlite.exec('COMMIT');
   } catch (cause) {
     if (sqlite.isTransaction) sqlite.exec('ROLLBACK');
-    throw new DatabaseError(
-      'failed',
-      `migration ${number} "${name}" failed; the database is as it was before it`,
-      {
-        cause,
-      },
-    );
+    throw migrationFailed(number, { name }, cause);
   }
 }
+
+export const migrationsTable =
+  'CREATE TABLE IF NOT EXISTS migrations (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied INTEGER NOT NULL) STRICT';
+
+/** Throws `newerSchema` unless what was applied is the beginning of the list. */
+export function assertKnown(
+  applied: readonly { readonly number: number; readonly name: string }[],
+  list: readonly Migration[],
+): void {
+  const unknown = applied.find(({ number, name }) => list[number - 1]?.name !== name);
+  if (unknown === undefined) return;
+  throw new DatabaseError(
+    'newerSchema',
+    `the database has migration ${unknown.number} "${unknown.name}", which this server does not know: ` +
+      'start the server that wrote it, or restore a backup',
+  );
+}
+
+export const migrationFailed = (number: number, { name }: { readonly name: string }, cause: unknown) =>
+  new DatabaseError('failed', `migration ${number} "${name}" failed; the database is as it was before it`, {
+    cause,
+  });

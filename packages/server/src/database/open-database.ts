@@ -13,9 +13,12 @@ export interface Database {
   readonly read: Reader;
   /**
    * The only transaction there is. Resolves with the result of `work` once it is durable; rolls back when `work` throws.
-   * `work` awaits nothing but queries on `tx` (no network, no files): others stand in line behind it.
+   * `work` awaits nothing but queries on `tx` (no network, no files): others stand in line behind it. It changes nothing but the
+   * database, since it is run again when another unit was faster (on PostgreSQL).
    */
   unitOfWork<R>(work: (tx: Transaction) => Promise<R>): Promise<R>;
+  /** The sequence up to which the change log is complete; read it by `changesAfter`. */
+  settledChanges(signal?: AbortSignal): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -43,6 +46,14 @@ export async function openSqliteDatabase(path: string, clock: Clock): Promise<Da
   return {
     read,
     unitOfWork: group.unitOfWork,
+    // One writer: what is committed has every smaller number before it.
+    settledChanges: async () => {
+      const { last } = await read
+        .selectFrom('change_log')
+        .select(({ fn }) => fn.max('sequence').as('last'))
+        .executeTakeFirstOrThrow();
+      return last ?? 0;
+    },
     close: async () => {
       await group.close();
       reader.close();

@@ -9,6 +9,7 @@ import {
   type Driver,
   type QueryResult,
 } from 'kysely';
+import { boundValue } from './bound-value.ts';
 import { DatabaseError } from './database-error.ts';
 
 const maxCachedStatements = 500;
@@ -68,11 +69,6 @@ function sqliteConnection(sqlite: DatabaseSync, use: 'reading' | 'writing'): Dat
   };
 }
 
-const typeName = (value: unknown): string =>
-  typeof value === 'object' && value !== null
-    ? (Object.getPrototypeOf(value)?.constructor?.name ?? 'object')
-    : typeof value;
-
 interface Prepared {
   readonly statement: StatementSync;
   /** Kept, since to ask for the columns costs several times what a look-up by key does. */
@@ -85,36 +81,11 @@ function prepared(sqlite: DatabaseSync, sql: string): Prepared {
 }
 
 function run<R>({ statement, returnsRows }: Prepared, query: CompiledQuery): QueryResult<R> {
-  const values = query.parameters.map((value, position) => sqliteValue(value, position, query.sql));
+  const values = query.parameters.map((value, position) => boundValue(value, position, query.sql));
   if (returnsRows) {
     // The rows are what the query's type says: Kysely derives R from the tables.
     return { rows: statement.all(...values) as R[] };
   }
   const { changes, lastInsertRowid } = statement.run(...values);
   return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) };
-}
-
-/**
- * `node:sqlite` stores a Date or a plain object as NULL without an error, so that anything but SQLite's own types is refused.
- * Throws a DatabaseError `badParameter`.
- */
-function sqliteValue(
-  value: unknown,
-  position: number,
-  sql: string,
-): string | number | bigint | null | Uint8Array {
-  if (
-    value === null ||
-    typeof value === 'string' ||
-    typeof value === 'bigint' ||
-    value instanceof Uint8Array
-  ) {
-    return value;
-  }
-  if (typeof value === 'number' && Number.isFinite(value)) return value;
-  const found = typeof value === 'number' || typeof value === 'undefined' ? String(value) : typeName(value);
-  throw new DatabaseError(
-    'badParameter',
-    `parameter ${position + 1} of "${sql}" is ${found}: give a string, a finite number, null or bytes`,
-  );
 }

@@ -1,4 +1,5 @@
 import type { FastifyError } from 'fastify';
+import { DatabaseError } from '../database/database-error.ts';
 import { ServerError, type ServerErrorCode } from '../server-error.ts';
 
 /** The one place where errors get their status. */
@@ -53,6 +54,7 @@ const isFrameworkError = (error: unknown): error is FastifyError =>
   error.code.startsWith('FST_');
 
 const statusOfFramework = (error: unknown): number => {
+  if (error instanceof DatabaseError && error.code === 'unstorableText') return 400;
   const known = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
   // A request body that breaks off carries a 400 and no framework code; anything else unknown is our fault.
   if (known === 400 || (isFrameworkError(error) && typeof known === 'number' && known < 500))

@@ -1,6 +1,7 @@
 import { attributeScopes, filterOperators, type AttributeScope, type FilterOperator } from '@tandem/api';
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Tenant } from '../actor.ts';
+import { isNumberIn, isText, isTextIn, type Engine } from '../database/sql-differences.ts';
 import { ServerError } from '../server-error.ts';
 import type { Condition } from './inventory-store.ts';
 
@@ -17,7 +18,6 @@ type Comparison =
   | { readonly operator: '$regex'; readonly value: RegExp };
 
 const sqlOperators = {
-  $eq: sql`=`,
   $gt: sql`>`,
   $gte: sql`>=`,
   $lt: sql`<`,
@@ -88,6 +88,7 @@ export type MatchingTexts = (
  * numbers are compared with numbers and texts with texts, and `$ne`, `$nin` hold where the attribute is missing.
  */
 export async function condition(
+  engine: Engine,
   tenant: Tenant,
   term: Term,
   matchingTexts: MatchingTexts,
@@ -95,38 +96,40 @@ export async function condition(
   const some = (compare: RawBuilder<SqlBool>) => exists(tenant, term, compare);
   switch (term.operator) {
     case '$eq':
+      return some(isEqual(engine, term, term.value));
     case '$gt':
     case '$gte':
     case '$lt':
     case '$lte':
       return some(sql<SqlBool>`${column(term)} ${sqlOperators[term.operator]} ${term.value}`);
     case '$ne':
-      return not(some(sql<SqlBool>`${column(term)} = ${term.value}`));
+      return not(some(isEqual(engine, term, term.value)));
     case '$ltne':
       return either(some(sql<SqlBool>`${column(term)} < ${term.value}`), not(some(sql<SqlBool>`1 = 1`)));
     case '$in':
-      return some(isIn(term, term.value));
+      return some(isIn(engine, term, term.value));
     case '$nin':
-      return not(some(isIn(term, term.value)));
+      return not(some(isIn(engine, term, term.value)));
     case '$exists':
       return term.value ? some(sql<SqlBool>`1 = 1`) : not(some(sql<SqlBool>`1 = 1`));
     case '$regex':
-      return some(isIn(term, await matchingTexts(term.scope, term.attribute, term.value)));
+      return some(isIn(engine, term, await matchingTexts(term.scope, term.attribute, term.value)));
   }
 }
 
-export const either = (a: Condition, b: Condition): Condition => sql<SqlBool>`(${a} OR ${b})`;
+export const either = (a: Condition, b: Condition): RawBuilder<SqlBool> => sql<SqlBool>`(${a} OR ${b})`;
 export const not = (a: Condition): Condition => sql<SqlBool>`NOT (${a})`;
 
 /** Whether the device's id is one of these. */
-export const isOneOf = (ids: readonly string[]): Condition =>
-  sql<SqlBool>`inventory_devices.id IN (SELECT value FROM json_each(${JSON.stringify(ids)}))`;
+export const isOneOf = (engine: Engine, ids: readonly string[]): Condition => isTextIn(engine, deviceId, ids);
+
+const deviceId = sql.ref('inventory_devices.id');
 
 const isId = ({ scope, attribute }: Pick<Term, 'scope' | 'attribute'>) =>
   scope === 'identity' && attribute === 'id';
 
 const column = (term: Term): RawBuilder<unknown> => {
-  if (isId(term)) return sql.ref('inventory_devices.id');
+  if (isId(term)) return deviceId;
   return typeof term.value === 'number' ? sql.ref('v.number_value') : sql.ref('v.text_value');
 };
 
@@ -139,9 +142,18 @@ function exists(tenant: Tenant, term: Term, compare: RawBuilder<SqlBool>): Condi
   )`;
 }
 
-// One parameter however long the list is: the statement stays the same and compiled.
-function isIn(term: Term, values: readonly (string | number)[]): RawBuilder<SqlBool> {
-  const list = sql`(SELECT value FROM json_each(${JSON.stringify(values)}))`;
-  if (isId(term)) return sql<SqlBool>`inventory_devices.id IN ${list}`;
-  return sql<SqlBool>`coalesce(v.number_value, v.text_value) IN ${list}`;
+function isEqual(engine: Engine, term: Term, value: string | number): RawBuilder<SqlBool> {
+  return typeof value === 'string' && !isId(term)
+    ? isText(engine, value)
+    : sql<SqlBool>`${column(term)} = ${isId(term) ? String(value) : value}`;
+}
+
+function isIn(engine: Engine, term: Term, values: readonly (string | number)[]): RawBuilder<SqlBool> {
+  const texts = values.filter((value) => typeof value === 'string');
+  const numbers = values.filter((value) => typeof value === 'number');
+  if (isId(term)) return isTextIn(engine, deviceId, texts);
+  const isTextOfThese = isTextIn(engine, sql.ref('v.text_value'), texts);
+  return numbers.length === 0
+    ? isTextOfThese
+    : either(isTextOfThese, isNumberIn(engine, sql.ref('v.number_value'), numbers));
 }

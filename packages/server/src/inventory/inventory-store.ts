@@ -2,6 +2,7 @@ import type { AttributeScope, Page } from '@tandem/api';
 import { sql, type Expression, type Selectable, type SqlBool } from 'kysely';
 import type { Tenant } from '../actor.ts';
 import { preparedQuery } from '../database/prepared-query.ts';
+import { engineOf, firstOrLastValue } from '../database/sql-differences.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { attributesOf, rowsOf, type StoredAttribute, type ValueRow } from './attribute-rows.ts';
 import type { InventoryTables } from './inventory-tables.ts';
@@ -123,7 +124,11 @@ export const inventoryStore = {
         page: Pick<Page, 'offset' | 'perPage'>,
       ): Promise<string[]> => {
         let query = matching(db, tenant, conditions).select('id').limit(page.perPage).offset(page.offset);
-        for (const key of sort) query = query.orderBy(sortKey(tenant, key), key.order);
+        for (const key of sort) {
+          query = query.orderBy(sortKey(db, tenant, key), (direction) =>
+            key.order === 'asc' ? direction.asc().nullsFirst() : direction.desc().nullsLast(),
+          );
+        }
         const rows = await query.orderBy('id').execute();
         return rows.map(({ id }) => id);
       },
@@ -199,17 +204,14 @@ function matching(db: Reader, tenant: Tenant, conditions: readonly Condition[]) 
   return query;
 }
 
-/**
- * What a device is sorted by: nothing before numbers before texts, which is SQLite's own order of types and that of the
- * reference's database; of an array the smallest or the greatest element.
- */
-function sortKey(tenant: Tenant, { scope, attribute, order }: InventorySort) {
+function sortKey(db: Reader, tenant: Tenant, { scope, attribute, order }: InventorySort) {
   if (scope === 'identity' && attribute === 'id') return sql.ref('inventory_devices.id');
-  const extreme = order === 'asc' ? sql`min` : sql`max`;
-  return sql`(
-    SELECT ${extreme}(coalesce(v.number_value, v.text_value)) FROM inventory_values AS v
-    WHERE v.tenant = ${tenant} AND v.device_id = inventory_devices.id AND v.scope = ${scope} AND v.name = ${attribute}
-  )`;
+  return firstOrLastValue(
+    engineOf(db),
+    order,
+    sql`inventory_values AS v
+      WHERE v.tenant = ${tenant} AND v.device_id = inventory_devices.id AND v.scope = ${scope} AND v.name = ${attribute}`,
+  );
 }
 
 // What each report of each device runs.

@@ -101,7 +101,8 @@ export function createInventory(database: Database, clock: Clock) {
         terms.push({ scope: 'system', attribute: 'group', operator: '$exists', value: hasGroup });
       }
       const conditions = await conditionsOf(database.read, actor, terms);
-      for (const [key, value] of attributes) conditions.push(await looseEquality(actor.tenant, key, value));
+      for (const [key, value] of attributes)
+        conditions.push(await looseEquality(database.read, actor.tenant, key, value));
       return findDevices(database.read, actor.tenant, conditions, sort, page);
     },
 

@@ -1,6 +1,7 @@
 import type { AttributeScope, Page, SearchBody } from '@tandem/api';
 import { sql, type SqlBool } from 'kysely';
 import type { Actor, Tenant } from '../actor.ts';
+import { engineOf } from '../database/sql-differences.ts';
 import type { Reader } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
 import {
@@ -44,10 +45,11 @@ export async function conditionsOf(
     );
   };
   const conditions: Condition[] = [];
-  for (const term of terms) conditions.push(await condition(tenant, term, texts));
+  for (const term of terms) conditions.push(await condition(engineOf(db), tenant, term, texts));
   if (scope.groups !== 'all') {
     conditions.push(
       await condition(
+        engineOf(db),
         tenant,
         { scope: 'system', attribute: 'group', operator: '$in', value: scope.groups },
         texts,
@@ -75,7 +77,8 @@ export async function findDevices(
 /** Server contract 3.4, `filters/search`. Throws `badRequest`. */
 export async function search(db: Reader, actor: Actor, body: SearchBody, page: Page): Promise<Found> {
   const conditions = await conditionsOf(db, actor, (body.filters ?? []).map(readTerm));
-  if (body.device_ids !== undefined && body.device_ids.length > 0) conditions.push(isOneOf(body.device_ids));
+  if (body.device_ids !== undefined && body.device_ids.length > 0)
+    conditions.push(isOneOf(engineOf(db), body.device_ids));
   const words = wordsOf(body.text ?? '');
   if (words.length > 0) conditions.push(hasSomeWord(actor.tenant, words));
   const sort = (body.sort ?? []).map(({ scope, attribute, order }) => ({
@@ -107,8 +110,8 @@ const wordsOf = (text: string): string[] =>
 
 /** Free text: some word is found in the id, the group, or a text of identity, inventory or tags. */
 function hasSomeWord(tenant: Tenant, words: readonly string[]): Condition {
-  const inText = words.map((word) => sql<SqlBool>`v.text_value LIKE ${`%${word}%`}`);
-  const inId = words.map((word) => sql<SqlBool>`inventory_devices.id LIKE ${`%${word}%`}`);
+  const inText = words.map((word) => sql<SqlBool>`lower(v.text_value) LIKE lower(${`%${word}%`})`);
+  const inId = words.map((word) => sql<SqlBool>`lower(inventory_devices.id) LIKE lower(${`%${word}%`})`);
   return either(
     sql<SqlBool>`(${sql.join(inId, sql` OR `)})`,
     sql<SqlBool>`inventory_devices.id IN (
@@ -120,16 +123,22 @@ function hasSomeWord(tenant: Tenant, words: readonly string[]): Condition {
 }
 
 /** `[scope/]attribute=[eq:]value` of the v1 list: a value that looks like a number also matches the number. */
-export async function looseEquality(tenant: Tenant, key: string, value: string): Promise<Condition> {
+export async function looseEquality(
+  db: Reader,
+  tenant: Tenant,
+  key: string,
+  value: string,
+): Promise<Condition> {
   const { scope, attribute } = readAttributeKey(key);
   const text = value.startsWith('eq:') ? value.slice(3) : value;
   const unused: MatchingTexts = () => Promise.resolve([]);
-  const asText = await condition(tenant, { scope, attribute, operator: '$eq', value: text }, unused);
+  const engine = engineOf(db);
+  const asText = await condition(engine, tenant, { scope, attribute, operator: '$eq', value: text }, unused);
   const number = Number(text);
   if (text.trim() === '' || !Number.isFinite(number)) return asText;
   return either(
     asText,
-    await condition(tenant, { scope, attribute, operator: '$eq', value: number }, unused),
+    await condition(engine, tenant, { scope, attribute, operator: '$eq', value: number }, unused),
   );
 }
 

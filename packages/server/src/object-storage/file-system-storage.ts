@@ -16,13 +16,20 @@ const readChunkBytes = 256 * 1024;
 
 /**
  * Objects as files `DIRECTORY/<tenant>/<id>`. What is being written stands in `DIRECTORY/.incoming`, which is emptied here: at
- * start nothing in it can be anybody's any more, since one process alone owns the directory.
+ * start nothing in it can be anybody's any more, where one process alone owns the directory. Where several do, `othersWriteForMs`
+ * is how long a file that is written may stay without a change; what is younger may be another's, and is neither removed here nor
+ * among the `keys`.
  */
-export async function openFileSystemStorage(directory: string): Promise<ObjectStorage> {
+export async function openFileSystemStorage(
+  directory: string,
+  { othersWriteForMs = 0 }: { readonly othersWriteForMs?: number } = {},
+): Promise<ObjectStorage> {
   const incoming = join(directory, '.incoming');
-  await mkdir(directory, { recursive: true, mode: 0o700 });
-  await rm(incoming, { recursive: true, force: true });
-  await mkdir(incoming, { mode: 0o700 });
+  await mkdir(incoming, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(incoming)) {
+    const path = join(incoming, name);
+    if (await isSettled(path, othersWriteForMs)) await rm(path, { recursive: true, force: true });
+  }
   await syncDirectory(directory);
 
   return {
@@ -74,10 +81,23 @@ export async function openFileSystemStorage(directory: string): Promise<ObjectSt
     keys: async function* () {
       const tenants = await readdir(directory, { withFileTypes: true });
       for (const tenant of tenants.filter((entry) => entry.isDirectory() && isKeyPart(entry.name))) {
-        for (const id of await readdir(join(directory, tenant.name))) yield { tenant: tenant.name, id };
+        for (const id of await readdir(join(directory, tenant.name))) {
+          const path = join(directory, tenant.name, id);
+          if (await isSettled(path, othersWriteForMs)) yield { tenant: tenant.name, id };
+        }
       }
     },
   };
+}
+
+async function isSettled(path: string, othersWriteForMs: number): Promise<boolean> {
+  if (othersWriteForMs === 0) return true;
+  try {
+    return Date.now() - (await stat(path)).mtimeMs > othersWriteForMs;
+  } catch (error) {
+    if (hasCode(error, 'ENOENT')) return false;
+    throw error;
+  }
 }
 
 async function writeDurably(

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultTenant, systemActor, type Tenant } from '../actor.ts';
-import { openSqliteDatabase } from '../database/open-database.ts';
+import { everyDatabase } from './every-database.ts';
 import type { Log } from '../log.ts';
 import { openFileSystemStorage } from '../object-storage/file-system-storage.ts';
 import { createServer } from '../server.ts';
@@ -28,7 +28,10 @@ export type WholeServer = Awaited<ReturnType<typeof startWholeServer>>;
 
 export const administrator = { email: 'admin@example.com', password: 'correct horse battery' };
 
-/** The real server on real SQLite and real files, asked without a socket. Every answer is compared with its contract. */
+/**
+ * The real server on a real database and real files, asked without a socket. Every answer is compared with its contract. With
+ * TANDEM_TEST_SERVERS=2 there are two on the same database and files, and each request goes to the other one.
+ */
 export async function startWholeServer() {
   const directory = await mkdtemp(join(tmpdir(), 'tandem-server-'));
   const time = { offsetMs: 0 };
@@ -36,24 +39,33 @@ export async function startWholeServer() {
   const logged: string[] = [];
   const log: Log = (level, message, fields) =>
     void logged.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`);
-  const database = await openSqliteDatabase(join(directory, 'tandem.sqlite'), clock);
-  const server = createServer({
-    database,
-    objectStorage: await openFileSystemStorage(join(directory, 'artifacts')),
-    keys: { deviceTokens: ed25519Keys(), userTokens: ed25519Keys(), downloadLinks: Buffer.alloc(32, 7) },
-    clock,
-    log,
-    configuration: {
-      tls: undefined,
-      publicUrl: 'https://tandem.example',
-      requireSignature: false,
-      nextV1Only: false,
-      tokenCacheSize: 1000,
-      shutdownSeconds: 1,
-      checkAnswers: true,
-    },
-  });
-  await server.http.ready();
+  const keys = { deviceTokens: ed25519Keys(), userTokens: ed25519Keys(), downloadLinks: Buffer.alloc(32, 7) };
+  const startOne = async () => {
+    const database = await everyDatabase.open(directory, clock);
+    const one = createServer({
+      database,
+      objectStorage: await openFileSystemStorage(join(directory, 'artifacts')),
+      keys,
+      clock,
+      log,
+      configuration: {
+        tls: undefined,
+        publicUrl: 'https://tandem.example',
+        requireSignature: false,
+        nextV1Only: false,
+        tokenCacheSize: 1000,
+        shutdownSeconds: 1,
+        checkAnswers: true,
+      },
+    });
+    await one.http.ready();
+    return { server: one, database };
+  };
+  const { server, database } = await startOne();
+  const servers = [server];
+  while (servers.length < Number(process.env['TANDEM_TEST_SERVERS'] ?? 1))
+    servers.push((await startOne()).server);
+  let asked = 0;
 
   const request = async (
     method: string,
@@ -61,7 +73,8 @@ export async function startWholeServer() {
     { token, body, headers }: RequestOptions = {},
   ): Promise<Answer> => {
     const isRaw = typeof body === 'string' || body instanceof Uint8Array;
-    const response = await server.http.inject({
+    asked += 1;
+    const response = await (servers[asked % servers.length] ?? server).http.inject({
       method: method as 'GET',
       url,
       headers: {
@@ -106,7 +119,7 @@ export async function startWholeServer() {
     /** Of the first administrator. */
     token,
     [Symbol.asyncDispose]: async () => {
-      await server.close();
+      for (const one of servers) await one.close();
       await rm(directory, { recursive: true, force: true });
     },
   };

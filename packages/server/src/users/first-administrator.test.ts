@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { defaultTenant, systemActor } from '../actor.ts';
-import { openSqliteDatabase, type Database } from '../database/open-database.ts';
+import type { Database } from '../database/open-database.ts';
+import { everyDatabase } from '../testing/every-database.ts';
 import { firstAdministrator } from './first-administrator.ts';
 import { createUsers, type Users } from './users.ts';
 
@@ -18,7 +19,7 @@ describe('the first administrator', () => {
   let now: number;
   beforeEach(async () => {
     directory = await mkdtemp(join(tmpdir(), 'tandem-first-'));
-    database = await openSqliteDatabase(join(directory, 'tandem.sqlite'), Date.now);
+    database = await everyDatabase.open(directory, Date.now);
     now = 1_000_000;
     users = createUsers(database, () => now);
   });

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { unbounded, type Actor, type Tenant } from '../actor.ts';
 import type { Clock } from '../clock.ts';
 import { recordChange } from '../database/change-log.ts';
-import { isUniqueViolation } from '../database/database-error.ts';
+import { isUniqueViolation } from '../database/sql-differences.ts';
 import type { Database } from '../database/open-database.ts';
 import { ServerError } from '../server-error.ts';
 import type { Claims } from '../tokens/json-web-token.ts';

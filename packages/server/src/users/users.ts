@@ -3,7 +3,7 @@ import type { UserUpdate } from '@tandem/api';
 import { systemActor, type Actor, type Tenant } from '../actor.ts';
 import type { Clock } from '../clock.ts';
 import { recordChange } from '../database/change-log.ts';
-import { isUniqueViolation } from '../database/database-error.ts';
+import { isUniqueViolation } from '../database/sql-differences.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Transaction } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { nodeDecompressors } from '@tandem/artifact';
 import { xzDecompressor } from '@tandem/artifact/xz';
 import { defaultTenant, unbounded, type Actor } from '../../actor.ts';
-import { openSqliteDatabase } from '../../database/open-database.ts';
+import { everyDatabase } from '../../testing/every-database.ts';
 import { artifactLinks } from '../../http/artifact-link.ts';
 import { configurationLinks } from '../../http/configuration-link.ts';
 import { createHttp } from '../../http/create-http.ts';
@@ -48,7 +48,7 @@ export async function startTestServer(options: TestServerOptions = {}) {
   const known: KnownDevices = { accepted: [], groups: {}, attributes: {}, reported: {} };
   const log: string[] = [];
 
-  const database = await openSqliteDatabase(join(dataDirectory, 'tandem.sqlite'), clock);
+  const database = await everyDatabase.open(dataDirectory, clock);
   const storageDirectory = join(dataDirectory, 'artifacts');
   const storage = await openFileSystemStorage(storageDirectory);
   const http = createHttp({
