@@ -18,7 +18,9 @@ export async function writeOutputFile<T>(path: string, write: (file: OutputFile)
   const target = await realpath(path).catch(() => path);
   const replaced = await stat(target).catch(() => undefined);
   const temporary = `${target}.tmp`;
-  const file = await open(temporary, 'w+');
+  // What an earlier run left is removed and not opened: it could be a link that somebody put there.
+  await rm(temporary, { force: true });
+  const file = await open(temporary, 'wx+');
   try {
     const result = await write({
       write: (bytes, position) => writeAll(file, bytes, position ?? null),
