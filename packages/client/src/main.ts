@@ -59,6 +59,7 @@ async function run(programName: ProgramName, running: NodeJS.Process): Promise<n
     onSignal: (name, listener) => {
       running.on(name, listener);
     },
+    standardInput: () => running.stdin,
     kill: (pid, name) => {
       running.kill(pid, name);
     },

@@ -32,6 +32,11 @@ export const options = {
   'reboot-exit-code': {                             meaning: 'Exit with 4 when the update asks for a reboot.' },
   'stop-before':      {             value: 'STATE', repeatable: true, meaning: 'Stop before this state; continue with resume. ArtifactInstall_Enter, ArtifactCommit_Enter, ArtifactCommit_Leave, ArtifactRollback_Enter, ArtifactFailure_Enter or Cleanup.' },
   once:               {                             meaning: 'Do what there is to do, then end: for timers instead of a resident process.' },
+  input:              { short: 'i', value: 'FILE',  meaning: "The image; '-' for stdin." },
+  output:             { short: 'o', value: 'FILE',  meaning: 'Block device or file to write.' },
+  'input-size':       { short: 's', value: 'BYTES', meaning: 'How much to write; needed when the input does not tell its size.' },
+  'fsync-interval':   { short: 'f', value: 'BYTES', meaning: 'Flush whenever so much was written; 0: only at the end. Default: 1048576' },
+  'write-everything': { short: 'w',                 meaning: 'Write also what is there already.' },
 } as const satisfies Readonly<Record<string, OptionDescription>>;
 
 export type OptionName = keyof typeof options;
@@ -67,7 +72,12 @@ const authCommands = {
   bootstrap: { options: ['forcebootstrap', 'passphrase-file'], meaning: 'Make the device key if there is none, and ask the server once to accept the device.' },
 } as const satisfies Readonly<Record<string, CommandDescription>>;
 
-export type CommandName = keyof typeof updateCommands | keyof typeof authCommands;
+// prettier-ignore
+const toolCommands = {
+  flash: { options: ['input', 'output', 'input-size', 'fsync-interval', 'write-everything'], meaning: 'Write an image to a block device, leaving out what is there already.' },
+} as const satisfies Readonly<Record<string, CommandDescription>>;
+
+export type CommandName = keyof typeof updateCommands | keyof typeof authCommands | keyof typeof toolCommands;
 
 export interface ProgramDescription {
   readonly meaning: string;
@@ -95,7 +105,7 @@ export const programs = {
   'tandem-update': {
     meaning: 'Update this device: all commands in one program.',
     globalOptions,
-    commands: everything,
+    commands: { ...everything, ...toolCommands },
     generation: 5,
   },
   mender: {

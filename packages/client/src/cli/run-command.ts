@@ -1,6 +1,8 @@
+import type { Readable } from 'node:stream';
 import { createDaemon } from '../daemon/create-daemon.ts';
 import { loadOrMakeDeviceKey, makeDeviceKey } from '../identity/device-key.ts';
 import { collectInventory } from '../inventory/collect-inventory.ts';
+import { flash } from '../rootfs/flash.ts';
 import { showArtifact, showProvides } from '../standalone/show-artifact.ts';
 import { runStandalone, type StandaloneCommand } from '../standalone/run-standalone.ts';
 import {
@@ -24,6 +26,7 @@ export interface CommandSurroundings {
   /** To stderr, as it is. */
   readonly printProgress: (text: string) => void;
   readonly onSignal: (signal: NodeJS.Signals, listener: () => void) => void;
+  readonly standardInput: () => Readable;
   readonly kill: (pid: number, signal: NodeJS.Signals) => void;
   readonly signal: AbortSignal;
 }
@@ -76,6 +79,7 @@ export const commands = {
   }),
 
   bootstrap: withoutArguments(bootstrap),
+  flash: withoutArguments(runFlash),
 } as const satisfies Readonly<Record<CommandName, Command>>;
 
 async function standalone(
@@ -155,6 +159,45 @@ async function bootstrap(
     system.log('warning', `Not authenticated yet: ${error instanceof Error ? error.message : String(error)}`);
   }
   return 0;
+}
+
+async function runFlash(
+  _ground: ClientGround,
+  parsed: ParsedArguments,
+  { print, standardInput, signal }: CommandSurroundings,
+): Promise<number> {
+  const writeEverything = parsed.options.has('write-everything');
+  const options = {
+    input: required(parsed, 'input'),
+    output: required(parsed, 'output'),
+    sizeBytes: bytesOf(parsed, 'input-size'),
+    flushIntervalBytes: bytesOf(parsed, 'fsync-interval') ?? 1024 * 1024,
+    writeEverything,
+  };
+  const written = await flash(options, standardInput, signal);
+  if (writeEverything) print(`Total bytes written: ${written.sizeBytes}`);
+  else {
+    print('STATISTICS');
+    print(`Blocks written: ${written.writtenBlocks}`);
+    print(`Blocks omitted: ${written.sameBlocks}`);
+    print(`Bytes written: ${written.writtenBytes}`);
+    print(`Total bytes: ${written.sizeBytes}`);
+  }
+  return 0;
+}
+
+function required(parsed: ParsedArguments, name: OptionName): string {
+  const value = valuesOf(parsed, name).at(-1);
+  if (value === undefined) throw new CommandLineError(`Need --${name}`);
+  return value;
+}
+
+function bytesOf(parsed: ParsedArguments, name: OptionName): number | undefined {
+  const text = valuesOf(parsed, name).at(-1);
+  if (text === undefined) return undefined;
+  const bytes = Number(text);
+  if (/^[0-9]+$/.test(text) && Number.isSafeInteger(bytes)) return bytes;
+  throw new CommandLineError(`--${name} must be a number of bytes, not '${text}'`);
 }
 
 function withoutArguments(command: Command): Command {

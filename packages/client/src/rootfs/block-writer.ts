@@ -7,6 +7,14 @@ export interface WrittenImage {
   /** Blocks that were the same already and were left alone. */
   readonly sameBlocks: number;
   readonly writtenBlocks: number;
+  readonly writtenBytes: number;
+}
+
+export interface WriteBlocksOptions {
+  /** False: write a block without looking whether it is there already. */
+  readonly skipSame?: boolean;
+  /** Flush after so many written bytes, so that little is lost by a cut and the last flush is short. Without it, never. */
+  readonly flushEveryBytes?: number;
 }
 
 /**
@@ -18,20 +26,28 @@ export async function writeBlocks(
   file: FileHandle,
   content: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
+  { skipSame = true, flushEveryBytes = Infinity }: WriteBlocksOptions = {},
 ): Promise<WrittenImage> {
   const present = Buffer.allocUnsafeSlow(blockBytes);
   let gathering = Buffer.allocUnsafeSlow(blockBytes);
   let spare = Buffer.allocUnsafeSlow(blockBytes);
   let filled = 0;
   let position = 0;
-  const counts = { sameBlocks: 0, writtenBlocks: 0 };
+  const counts = { sameBlocks: 0, writtenBlocks: 0, writtenBytes: 0 };
+  let unflushedBytes = 0;
 
   const writeBlock = async (block: Buffer, at: number) => {
-    if (await holds(file, block, present, at)) counts.sameBlocks += 1;
-    else {
-      await writeAll(file, block, at);
-      counts.writtenBlocks += 1;
+    if (skipSame && (await holds(file, block, present, at))) {
+      counts.sameBlocks += 1;
+      return;
     }
+    await writeAll(file, block, at);
+    counts.writtenBlocks += 1;
+    counts.writtenBytes += block.length;
+    unflushedBytes += block.length;
+    if (unflushedBytes < flushEveryBytes) return;
+    await file.datasync();
+    unflushedBytes = 0;
   };
   let underWay: Promise<void> = Promise.resolve();
   const flush = async () => {

@@ -1,0 +1,77 @@
+import { createReadStream } from 'node:fs';
+import { open, stat } from 'node:fs/promises';
+import { addAbortSignal, type Readable } from 'node:stream';
+import { DeviceError } from '../system/device-error.ts';
+import { blockBytes, writeBlocks, type WrittenImage } from './block-writer.ts';
+
+export interface FlashOptions {
+  /** Path of the image; `-` is the standard input. */
+  readonly input: string;
+  /** Block device or file; a file is made, readable by its owner alone, if it is not there. */
+  readonly output: string;
+  /** Bytes to write; more are left unread. Undefined: the size of the input, when that has one. */
+  readonly sizeBytes?: number | undefined;
+  /** Bytes written between two flushes; 0: only at the end. */
+  readonly flushIntervalBytes: number;
+  /** Also blocks that are there already. */
+  readonly writeEverything: boolean;
+}
+
+/**
+ * Writes an image to a device, as the program mender-flash does (client contract 4.3). Durable when resolved. Throws `DeviceError`
+ * `badImage` when the size cannot be known, the input is too short, or the output is a kind of device that is not written so.
+ */
+export async function flash(
+  options: FlashOptions,
+  standardInput: () => Readable,
+  signal: AbortSignal,
+): Promise<WrittenImage> {
+  const sizeBytes = options.sizeBytes ?? (await sizeOfInput(options.input));
+  const source =
+    options.input === '-' ? standardInput() : createReadStream(options.input, { highWaterMark: blockBytes });
+  // Otherwise an input that stands still could not be called off.
+  const content = addAbortSignal(signal, source);
+  const file = await open(options.output, 'r+').catch(async (error: unknown) => {
+    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
+    return await open(options.output, 'wx+', 0o600);
+  });
+  try {
+    if ((await file.stat()).isCharacterDevice()) {
+      throw new DeviceError(
+        'badImage',
+        `Cannot write to ${options.output}: it is a character device. Write a UBI volume with ubiupdatevol.`,
+      );
+    }
+    const written = await writeBlocks(file, firstBytes(content, sizeBytes), signal, {
+      skipSame: !options.writeEverything,
+      ...(options.flushIntervalBytes === 0 ? {} : { flushEveryBytes: options.flushIntervalBytes }),
+    });
+    await file.sync();
+    if (written.sizeBytes === sizeBytes) return written;
+    throw new DeviceError(
+      'badImage',
+      `Unexpected end of input! ${options.input} has ${written.sizeBytes} of ${sizeBytes} bytes.`,
+    );
+  } finally {
+    await file.close();
+  }
+}
+
+async function sizeOfInput(input: string): Promise<number> {
+  const size = input === '-' ? 0 : (await stat(input)).size;
+  if (size > 0) return size;
+  throw new DeviceError('badImage', `The size of ${input} cannot be known: give it with --input-size.`);
+}
+
+async function* firstBytes(
+  content: AsyncIterable<Uint8Array>,
+  sizeBytes: number,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let left = sizeBytes;
+  if (left === 0) return;
+  for await (const chunk of content) {
+    yield chunk.subarray(0, left);
+    left -= chunk.length;
+    if (left <= 0) return;
+  }
+}
