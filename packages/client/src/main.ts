@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import type { ClientGround } from './cli/client-parts.ts';
 import { programs, type ProgramName } from './cli/command-line.ts';
 import { helpText } from './cli/help-text.ts';
@@ -59,6 +60,7 @@ async function run(programName: ProgramName, running: NodeJS.Process): Promise<n
     onSignal: (name, listener) => {
       running.on(name, listener);
     },
+    hostName: hostname(),
     standardInput: () => running.stdin,
     kill: (pid, name) => {
       running.kill(pid, name);
@@ -94,7 +96,10 @@ async function groundOf(parsed: ParsedArguments, running: NodeJS.Process): Promi
 
   const { files } = linuxSystem({ log: logAt(asked ?? 'info'), environment });
   const given = await loadConfiguration(files, {
-    main: { path: paths.configurationFile, named: parsed.options.has('config') },
+    main: {
+      path: paths.configurationFile,
+      named: parsed.options.has('config') && parsed.command !== 'setup',
+    },
     fallback: { path: paths.fallbackConfigurationFile, named: parsed.options.has('fallback-config') },
   });
   const configuration = {

@@ -37,6 +37,22 @@ export const options = {
   'input-size':       { short: 's', value: 'BYTES', meaning: 'How much to write; needed when the input does not tell its size.' },
   'fsync-interval':   { short: 'f', value: 'BYTES', meaning: 'Flush whenever so much was written; 0: only at the end. Default: 1048576' },
   'write-everything': { short: 'w',                 meaning: 'Write also what is there already.' },
+  'device-type':      {             value: 'TYPE',  meaning: 'Device type. Default: the one there is, else the host name.' },
+  'hosted-mender':    {                             meaning: 'The server is hosted.mender.io; needs --tenant-token.' },
+  'tenant-token':     {             value: 'TOKEN', meaning: "The organization's token." },
+  'server-url':       {             value: 'URL',   meaning: 'Address of the server.' },
+  url:                {             value: 'URL',   meaning: 'The same as --server-url.' },
+  'server-cert':      { short: 'E', value: 'FILE',  meaning: 'Certificate to trust the server by.' },
+  'update-poll':      {             value: 'SECONDS', meaning: 'Between two questions for a deployment. Default: 1800' },
+  'inventory-poll':   {             value: 'SECONDS', meaning: 'Between two inventories. Default: 28800' },
+  'retry-poll':       {             value: 'SECONDS', meaning: 'Longest wait between attempts after a failure. Default: 300' },
+  'demo-polling':     {                             meaning: 'Short intervals, for trials: 5, 5 and 30 seconds.' },
+  quiet:              {                             meaning: 'Say nothing when it went well.' },
+  demo:               {                             meaning: 'Not supported.' },
+  'demo-server':      {                             meaning: 'Not supported.' },
+  'server-ip':        {             value: 'IP',    meaning: 'Not supported.' },
+  username:           {             value: 'NAME',  meaning: 'Not supported: use --tenant-token.' },
+  password:           {             value: 'WORD',  meaning: 'Not supported: use --tenant-token.' },
 } as const satisfies Readonly<Record<string, OptionDescription>>;
 
 export type OptionName = keyof typeof options;
@@ -77,7 +93,23 @@ const toolCommands = {
   flash: { options: ['input', 'output', 'input-size', 'fsync-interval', 'write-everything'], meaning: 'Write an image to a block device, leaving out what is there already.' },
 } as const satisfies Readonly<Record<string, CommandDescription>>;
 
-export type CommandName = keyof typeof updateCommands | keyof typeof authCommands | keyof typeof toolCommands;
+// prettier-ignore
+const setupCommands = {
+  setup: {
+    options: [
+      'config', 'data', 'datastore', 'device-type', 'hosted-mender', 'tenant-token', 'server-url', 'url', 'server-cert',
+      'update-poll', 'inventory-poll', 'retry-poll', 'demo-polling', 'quiet',
+      'demo', 'demo-server', 'server-ip', 'username', 'password',
+    ],
+    meaning: 'Write the configuration and the device type of a new device. Asks nothing.',
+  },
+} as const satisfies Readonly<Record<string, CommandDescription>>;
+
+export type CommandName =
+  | keyof typeof updateCommands
+  | keyof typeof authCommands
+  | keyof typeof toolCommands
+  | keyof typeof setupCommands;
 
 export interface ProgramDescription {
   readonly meaning: string;
@@ -87,7 +119,7 @@ export interface ProgramDescription {
   readonly generation: 3 | 5;
 }
 
-const everything = { ...updateCommands, ...authCommands };
+const everything = { ...updateCommands, ...authCommands, ...setupCommands };
 
 export const programs = {
   'mender-update': {

@@ -17,6 +17,7 @@ import {
 import type { CommandName, OptionName } from './command-line.ts';
 import { openUrl } from './open-url.ts';
 import { CommandLineError, type ParsedArguments } from './parse-arguments.ts';
+import { runSetup } from './run-setup.ts';
 import { signalDaemon } from './signal-daemon.ts';
 
 /** What a command has besides the client itself. */
@@ -26,6 +27,7 @@ export interface CommandSurroundings {
   /** To stderr, as it is. */
   readonly printProgress: (text: string) => void;
   readonly onSignal: (signal: NodeJS.Signals, listener: () => void) => void;
+  readonly hostName: string;
   readonly standardInput: () => Readable;
   readonly kill: (pid: number, signal: NodeJS.Signals) => void;
   readonly signal: AbortSignal;
@@ -80,6 +82,7 @@ export const commands = {
 
   bootstrap: withoutArguments(bootstrap),
   flash: withoutArguments(runFlash),
+  setup: withoutArguments((ground, parsed, { print, hostName }) => runSetup(ground, parsed, print, hostName)),
 } as const satisfies Readonly<Record<CommandName, Command>>;
 
 async function standalone(
