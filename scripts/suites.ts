@@ -17,6 +17,9 @@ export const programs = {
   'mender-artifact': { paths: ['/usr/bin/mender-artifact'], package: 'mender-artifact' },
   mender: { paths: ['/usr/bin/mender'], package: 'mender-client' },
   'mender-cli': { paths: ['/usr/bin/mender-cli'], package: 'mender-cli' },
+  mcopy: { paths: ['/usr/bin/mcopy'], package: 'mtools' },
+  zstd: { paths: ['/usr/bin/zstd'], package: 'zstd' },
+  xz: { paths: ['/usr/bin/xz'], package: 'xz-utils' },
   jq: { paths: ['/usr/bin/jq'], package: 'jq' },
   'grub-editenv': { paths: ['/usr/bin/grub-editenv'], package: 'grub-common' },
 } as const;
@@ -25,12 +28,12 @@ export const programs = {
 export const suites = {
   scripts:            { files: 'scripts/**/*.test.ts',                       budgetSeconds: 10,  everywhere: true,  needs: [] },
   artifact:           { files: 'packages/artifact/src/**/*.test.ts',         budgetSeconds: 60,  everywhere: true,  needs: [] },
-  'artifact-cli':     { files: 'packages/artifact-cli/src/**/*.test.ts',     budgetSeconds: 60,  everywhere: true,  needs: [] },
+  'artifact-cli':     { files: 'packages/artifact-cli/src/**/*.test.ts',     budgetSeconds: 60,  everywhere: true,  needs: ['debugfs'] },
   api:                { files: 'packages/api/src/**/*.test.ts',              budgetSeconds: 20,  everywhere: true,  needs: [] },
   'boot-environment': { files: 'packages/boot-environment/src/**/*.test.ts', budgetSeconds: 20,  everywhere: true,  needs: [] },
   server:             { files: 'packages/server/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
   client:             { files: 'packages/client/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
   demo:               { files: 'packages/demo/src/**/*.test.ts',             budgetSeconds: 30,  everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
   'e2e-demo':         { files: 'e2e/demo/**/*.test.ts',                      budgetSeconds: 180, everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
-  'e2e-compatibility':{ files: 'e2e/compatibility/**/*.test.ts',             budgetSeconds: 480, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'jq', 'grub-editenv'] },
+  'e2e-compatibility':{ files: 'e2e/compatibility/**/*.test.ts',             budgetSeconds: 480, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'mcopy', 'zstd', 'xz', 'jq', 'grub-editenv'] },
 } as const satisfies Record<string, Suite>;
