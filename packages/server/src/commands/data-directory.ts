@@ -10,6 +10,7 @@ export const keysPath = (dataDirectory: string): string => join(dataDirectory, '
 export const linkKeyPath = (dataDirectory: string): string =>
   join(keysPath(dataDirectory), 'download-links.key');
 export const artifactsPath = (dataDirectory: string): string => join(dataDirectory, 'artifacts');
+export const startLockPath = (dataDirectory: string): string => join(dataDirectory, 'start.lock');
 export const lockPath = (dataDirectory: string): string => join(dataDirectory, 'serve.lock');
 
 /**

@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { parseArgs, type ParseArgsOptionsConfig } from 'node:util';
 import type { Clock } from '../clock.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
@@ -86,6 +87,78 @@ const commands: Readonly<Record<string, Command>> = {
       const database = await openDatabase(storeOf(values, environment), clock);
       await database.close();
       print('the database is up to date');
+    },
+  },
+  backup: {
+    summary: 'Copy database, keys and artifacts into a directory, also while the server runs',
+    options: { ...storeOptions, to: { type: 'string' } },
+    help: () => '  --data-dir DIR --to EMPTY-DIR',
+    run: async (values, { environment, clock, print }) => {
+      const { dataDirectory, database } = storeOf(values, environment);
+      if (database !== undefined) {
+        throw usage(
+          'backup is for SQLite: on PostgreSQL use pg_dump first, then copy keys, tls and artifacts out of the data directory',
+        );
+      }
+      if (typeof values['to'] !== 'string') throw usage('--to is missing: name the directory of the backup');
+      const { backup, describeBackup } = await import('./backup.ts');
+      const to = resolve(values['to']);
+      print(`${to}: ${describeBackup(await backup(dataDirectory, to, clock))}`);
+    },
+  },
+  restore: {
+    summary: 'Make a data directory out of a backup',
+    options: { ...storeOptions, from: { type: 'string' } },
+    help: () => '  --data-dir NEW-DIR --from DIR',
+    run: async (values, { environment, print }) => {
+      const { dataDirectory } = storeOf(values, environment);
+      if (typeof values['from'] !== 'string')
+        throw usage('--from is missing: name the directory of the backup');
+      const { restore } = await import('./restore.ts');
+      const { describeBackup } = await import('./backup.ts');
+      print(`${dataDirectory}: ${describeBackup(await restore(resolve(values['from']), dataDirectory))}`);
+    },
+  },
+  doctor: {
+    summary: 'Look for what is wrong with the data, and say what to do',
+    options: storeOptions,
+    help: () => `  ${storeHelp}`,
+    run: async (values, { environment, clock, print }) => {
+      const store = storeOf(values, environment);
+      const { databasePath, exists, openDatabase } = await import('./data-directory.ts');
+      if (store.database === undefined && !(await exists(databasePath(store.dataDirectory)))) {
+        throw usage(`${store.dataDirectory} holds no database of a server: name its --data-dir`);
+      }
+      const { checks } = await import('./doctor.ts');
+      const database = await openDatabase(store, clock);
+      let faults = 0;
+      try {
+        for (const { name, find } of checks) {
+          const found = await find({ dataDirectory: store.dataDirectory, database, clock });
+          print(`${found.length === 0 ? 'ok    ' : 'FAULT '} ${name}`);
+          for (const { fault, remedy } of found) print(`       ${fault}\n         -> ${remedy}`);
+          faults += found.length;
+        }
+      } finally {
+        await database.close();
+      }
+      if (faults > 0) throw new ServerError('conflict', `${faults} found`);
+    },
+  },
+  'keys rotate': {
+    summary: 'Make new keys for tokens; those given out go on until they expire',
+    options: storeOptions,
+    help: () => '  --data-dir DIR',
+    run: async (values, { environment, print }) => {
+      const { dataDirectory } = storeOf(values, environment);
+      const { exists, keysPath } = await import('./data-directory.ts');
+      if (!(await exists(keysPath(dataDirectory)))) {
+        throw usage(`${dataDirectory} holds no keys of a server: name its --data-dir`);
+      }
+      const { rotateKeys } = await import('./rotate-keys.ts');
+      print(
+        `${(await rotateKeys(dataDirectory)).join(', ')} made: restart every server on this data directory`,
+      );
     },
   },
 };

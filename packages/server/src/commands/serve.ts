@@ -13,7 +13,14 @@ import { createServer } from '../server.ts';
 import { ServerError } from '../server-error.ts';
 import { selfMadeCertificate, type Certificate, type SelfMadeCertificate } from '../tls/certificate.ts';
 import { loadSigningKeys } from '../tokens/signing-keys.ts';
-import { artifactsPath, keysPath, linkKeyPath, lockPath, openDatabase } from './data-directory.ts';
+import {
+  artifactsPath,
+  keysPath,
+  linkKeyPath,
+  lockPath,
+  openDatabase,
+  startLockPath,
+} from './data-directory.ts';
 
 export interface ServeWorld {
   readonly clock: Clock;
@@ -40,7 +47,7 @@ export async function serve(
   const unlock = lockDataDirectory(lockPath(dataDirectory), isShared ? 'together' : 'alone');
   try {
     // What a first start makes is made by one, and found by those that start beside it.
-    const { tls, keys } = await oneAfterAnother(join(dataDirectory, 'start.lock'), async () => ({
+    const { tls, keys } = await oneAfterAnother(startLockPath(dataDirectory), async () => ({
       tls: http ? undefined : await certificate(configuration, dataDirectory, address.host, clock),
       keys: await keysIn(dataDirectory),
     }));

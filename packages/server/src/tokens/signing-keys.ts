@@ -21,7 +21,8 @@ export interface SigningKeys {
 }
 
 /** Devices and users have keys of their own: a token of one kind can never pass for the other. */
-export type KeyPurpose = 'device-tokens' | 'user-tokens';
+export const keyPurposes = ['device-tokens', 'user-tokens'] as const;
+export type KeyPurpose = (typeof keyPurposes)[number];
 
 const rsaBits = 2048;
 
@@ -31,20 +32,28 @@ const rsaBits = 2048;
  */
 export async function loadSigningKeys(directory: string, purpose: KeyPurpose): Promise<SigningKeys> {
   await mkdir(directory, { recursive: true, mode: 0o700 });
-  const found = await readKeys(directory, purpose);
+  const found = await readSigningKeys(directory, purpose);
+  for (const { id } of found) await chmod(keyPath(directory, purpose, id), 0o600);
   const keys = found.length > 0 ? found : [await makeKey(directory, purpose, 0)];
   const signing = keys.at(-1);
   if (signing === undefined) throw new ServerError('internal', `no key for ${purpose}`);
   return { signing, all: keys };
 }
 
-async function readKeys(directory: string, purpose: KeyPurpose): Promise<SigningKey[]> {
+/** Adds a key with the next id, which signs from the next start on. */
+export async function rotateSigningKey(directory: string, purpose: KeyPurpose): Promise<SigningKey> {
+  await mkdir(directory, { recursive: true, mode: 0o700 });
+  const last = (await readSigningKeys(directory, purpose)).at(-1);
+  return makeKey(directory, purpose, (last?.id ?? -1) + 1);
+}
+
+/** Those that are there, by id. Throws `internal` when a file holds another kind of key. */
+export async function readSigningKeys(directory: string, purpose: KeyPurpose): Promise<SigningKey[]> {
   const keys: SigningKey[] = [];
   for (const name of await readdir(directory)) {
     const id = new RegExp(`^${purpose}\\.([0-9]{1,6})\\.pem$`).exec(name)?.[1];
     if (id === undefined) continue;
     const path = join(directory, name);
-    await chmod(path, 0o600);
     keys.push(signingKey(Number(id), createPrivateKey(await readFile(path)), path));
   }
   return keys.toSorted((a, b) => a.id - b.id);
@@ -52,10 +61,13 @@ async function readKeys(directory: string, purpose: KeyPurpose): Promise<Signing
 
 async function makeKey(directory: string, purpose: KeyPurpose, id: number): Promise<SigningKey> {
   const { privateKey } = await promisify(generateKeyPair)('rsa', { modulusLength: rsaBits });
-  const path = join(directory, `${purpose}.${id}.pem`);
+  const path = keyPath(directory, purpose, id);
   await writeDurably(path, privateKey.export({ type: 'pkcs8', format: 'pem' }), 0o600);
   return signingKey(id, privateKey, path);
 }
+
+const keyPath = (directory: string, purpose: KeyPurpose, id: number): string =>
+  join(directory, `${purpose}.${id}.pem`);
 
 function signingKey(id: number, privateKey: KeyObject, path: string): SigningKey {
   const algorithms: Readonly<Record<string, SigningKey['algorithm']>> = { rsa: 'RS256', ed25519: 'EdDSA' };
