@@ -5,6 +5,7 @@ import * as deviceInventory from './device/inventory.ts';
 import type { Endpoint } from './endpoint.ts';
 import * as health from './health.ts';
 import * as artifacts from './management/artifacts.ts';
+import * as changes from './management/changes.ts';
 import * as deploymentInsight from './management/deployment-insight.ts';
 import * as deployments from './management/deployments.ts';
 import * as deviceConfiguration from './management/device-configuration.ts';
@@ -32,6 +33,7 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   releases,
   deployments,
   deploymentInsight,
+  changes,
   deviceConfigurationReports,
   deviceConfiguration,
   deviceConnections,

@@ -87,6 +87,9 @@ export const jwt = { kind: 'text', contentType: 'application/jwt' } as const;
 export const empty = { kind: 'empty' } as const;
 export const download = (contentType: string) => ({ kind: 'stream', contentType, ranged: true }) as const;
 
+/** Server-sent events: an answer that does not end by itself. */
+export const events = { kind: 'stream', contentType: 'text/event-stream', ranged: false } as const;
+
 export const jsonBody = <const S extends TSchema>(schema: S) =>
   ({ kind: 'json', schema, optional: false }) as const;
 export const optionalJsonBody = <const S extends TSchema>(schema: S) =>

@@ -8,6 +8,7 @@ export * from './endpoint.ts';
 export * from './errors.ts';
 export * from './health.ts';
 export * from './management/artifacts.ts';
+export * from './management/changes.ts';
 export * from './management/deployment-insight.ts';
 export * from './management/deployments.ts';
 export * from './management/device-configuration.ts';

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify';
 import { defaultTenant, unbounded, type Actor } from './actor.ts';
 import { reconciler } from './background/reconciler.ts';
 import { repeat } from './background/repeat.ts';
+import { registerChangeRoutes } from './changes/change-routes.ts';
 import type { Clock } from './clock.ts';
 import type { Database } from './database/open-database.ts';
 import { endPartsOfDecommissioned } from './deployments/device-reports.ts';
@@ -185,6 +186,7 @@ export function createServer({
   registerDeviceConfigurationRoutes(register, configurations);
   registerDeviceConnectionRoutes(register);
   registerIntegrationRoutes(register);
+  const endChangeStreams = registerChangeRoutes(register, { database, authenticate: user, isAllowed });
   answerOtherMethods(http, allEndpoints);
 
   // Background.
@@ -194,6 +196,7 @@ export function createServer({
   ];
 
   const close = async () => {
+    endChangeStreams();
     const impatience = setTimeout(
       () => http.server.closeAllConnections(),
       configuration.shutdownSeconds * 1000,

@@ -51,6 +51,8 @@ const parameters: readonly (readonly [path: string, name: string, value: (things
 ];
 
 const secured = allEndpoints.filter(({ audience }) => audience !== 'none');
+/** The stream of changes does not end; its own test tries it with another tenant's token. */
+const answering = secured.filter(({ id }) => id !== 'streamChanges');
 
 function realPath({ id, path }: Endpoint, things: Things): string {
   return path.replaceAll(/\{([^}]+)\}/g, (_match, name: string) => {
@@ -99,14 +101,14 @@ describe('with the token of another tenant', () => {
 
   it('the owner is shown the treasure at many places, so that it would be seen', async () => {
     const shown: string[] = [];
-    for (const endpoint of secured.filter((one) => one.method === 'GET')) {
+    for (const endpoint of answering.filter((one) => one.method === 'GET')) {
       const answer = await ask(endpoint, endpoint.audience === 'user' ? own.user : own.device, 1);
       if (answer.text.includes(treasure)) shown.push(endpoint.id);
     }
     assert.ok(shown.length >= 12, shown.join());
   });
 
-  for (const endpoint of secured.filter(({ id }) => id !== 'logout')) {
+  for (const endpoint of answering.filter(({ id }) => id !== 'logout')) {
     it(`${endpoint.method} ${endpoint.path} shows nothing and changes nothing of the first`, async () => {
       const seen = await everythingOf(server);
       for (const bodySeed of [1, 2, 3]) {
