@@ -20,6 +20,10 @@ export const programs = {
   mcopy: { paths: ['/usr/bin/mcopy'], package: 'mtools' },
   zstd: { paths: ['/usr/bin/zstd'], package: 'zstd' },
   xz: { paths: ['/usr/bin/xz'], package: 'xz-utils' },
+  postgres: {
+    paths: [15, 16, 17, 18].map((version) => `/usr/lib/postgresql/${String(version)}/bin/postgres`),
+    package: 'postgresql',
+  },
   jq: { paths: ['/usr/bin/jq'], package: 'jq' },
   'grub-editenv': { paths: ['/usr/bin/grub-editenv'], package: 'grub-common' },
 } as const;
@@ -35,5 +39,6 @@ export const suites = {
   client:             { files: 'packages/client/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
   demo:               { files: 'packages/demo/src/**/*.test.ts',             budgetSeconds: 30,  everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
   'e2e-demo':         { files: 'e2e/demo/**/*.test.ts',                      budgetSeconds: 180, everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
+  'server-postgres':  { files: 'packages/server/src/**/*.postgres-test.ts',  budgetSeconds: 240, everywhere: false, needs: ['postgres'] },
   'e2e-compatibility':{ files: 'e2e/compatibility/**/*.test.ts',             budgetSeconds: 480, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'mcopy', 'zstd', 'xz', 'jq', 'grub-editenv'] },
 } as const satisfies Record<string, Suite>;
