@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
-import { readFile, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { describe, it } from 'node:test';
 import { migrate } from './migrate.ts';
+import { oneRowEverywhere } from '../testing/one-row-everywhere.ts';
 import { migrations } from './migrations/index.ts';
 
 const snapshot = new URL('schema-snapshot.sql', import.meta.url);
@@ -16,6 +19,15 @@ const schemaOf = (sqlite: DatabaseSync): string =>
     .map(({ sql }) => `${String(sql).replaceAll(/^ {4}/gm, '')};\n`)
     .join('\n');
 
+const columnsOf = (sqlite: DatabaseSync) =>
+  sqlite
+    .prepare(
+      `SELECT t.name AS "table", c.name, c.type FROM sqlite_schema AS t, pragma_table_info(t.name) AS c
+       WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' ORDER BY t.rowid, c.cid`,
+    )
+    .all()
+    .map((row) => ({ table: String(row['table']), name: String(row['name']), type: String(row['type']) }));
+
 describe('migrations', () => {
   it('replayed from the start give the schema that is written down', async () => {
     const sqlite = new DatabaseSync(':memory:');
@@ -25,6 +37,51 @@ describe('migrations', () => {
     if (process.env['TANDEM_WRITE_SNAPSHOTS'] === '1') await writeFile(snapshot, schema);
     assert.equal(schema, await readFile(snapshot, 'utf8'));
     assert.deepEqual(migrate(sqlite, 0), [], 'a second time there is nothing to do');
+  });
+
+  for (let version = 1; version < migrations.length; version += 1) {
+    it(`bring version ${version} up to date while it is in use, and leave what it stored alone`, async () => {
+      const directory = await mkdtemp(join(tmpdir(), 'tandem-migrate-'));
+      const path = join(directory, 'tandem.sqlite');
+      const old = new DatabaseSync(path);
+      old.exec('PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON');
+      migrate(old, 0, migrations.slice(0, version));
+      const rows = oneRowEverywhere(columnsOf(old));
+      for (const { sql } of rows) old.exec(sql);
+      // What the server of that version has compiled and goes on using.
+      const reading = rows.map(({ table }) => old.prepare(`SELECT * FROM ${table}`));
+      const before = reading.map((statement) => statement.all());
+
+      const sqlite = new DatabaseSync(path);
+      assert.deepEqual(
+        migrate(sqlite, 0),
+        migrations.slice(version).map(({ name }) => name),
+      );
+      assert.equal(schemaOf(sqlite), await readFile(snapshot, 'utf8'));
+      assert.deepEqual(sqlite.prepare('PRAGMA foreign_key_check').all(), []);
+      assert.deepEqual(
+        reading.map((statement) => statement.all()),
+        before,
+      );
+      old.exec("INSERT INTO tenants (id, name, created) VALUES ('later', 'later', 1)");
+      sqlite.close();
+      old.close();
+      await rm(directory, { recursive: true });
+    });
+  }
+
+  it('give each device that was accepted before there were configurations its own', () => {
+    const sqlite = new DatabaseSync(':memory:');
+    migrate(sqlite, 0, migrations.slice(0, 6));
+    for (const { sql } of oneRowEverywhere(columnsOf(sqlite))) sqlite.exec(sql);
+    migrate(sqlite, 0);
+    assert.deepEqual(
+      sqlite
+        .prepare('SELECT device_id, configured FROM device_configurations')
+        .all()
+        .map((row) => ({ ...row })),
+      [{ device_id: 'x', configured: '{}' }],
+    );
   });
 
   it("have different names, and a tenant first in every primary key of a tenant's table", () => {
