@@ -135,7 +135,7 @@ async function device({ before, files, metaData }: Situation) {
   };
 }
 
-describe('a power cut', () => {
+describe('a power cut', { concurrency: 2 }, () => {
   for (const situation of situations) {
     const { module, name, before } = situation;
     test(`anywhere in the installation leaves what a rollback undoes (${module}, ${name})`, async () => {

@@ -84,7 +84,7 @@ const treeOf = (row: ModuleRow, set: ModuleSet): Tree =>
 for (const [set, dataDirectory] of Object.entries(sets) as [ModuleSet, string][]) {
   const rows = moduleRows.filter((row) => row.notOf !== set);
   for (const module of new Set(rows.map((row) => row.module))) {
-    describe(`the update module ${module} (${set})`, () => {
+    describe(`the update module ${module} (${set})`, { concurrency: 2 }, () => {
       for (const row of rows.filter((one) => one.module === module)) {
         test(row.does, async () => {
           const device = await deviceFor(dataDirectory, row.lacks);
