@@ -51,7 +51,7 @@ export async function openPostgresDatabase(url: string, clock: Clock): Promise<D
       state.isClosed
         ? Promise.reject(new DatabaseError('closed', 'the database is closed'))
         : unitOfWork(work),
-    settledChanges: (signal) => settledChanges(read, signal),
+    settledChanges: settledChanges(read),
     close: async () => {
       state.isClosed = true;
       await close();

@@ -151,7 +151,8 @@ describe('the change log', () => {
   it('gives up waiting when it is told to', async () => {
     const { promise: mayEnd, resolve: end } = Promise.withResolvers<void>();
     const { promise: begun, resolve: hasBegun } = Promise.withResolvers<void>();
-    const slow = databases[0].unitOfWork(async () => {
+    const slow = databases[0].unitOfWork(async (tx) => {
+      await recordChange(tx, actor, { kind: 'endless', ref: 'x', time: 1 });
       hasBegun();
       await mayEnd;
     });
