@@ -40,7 +40,7 @@ export async function runSetup(
   const deviceTypeFile = `${paths.datastore}/device_type`;
   await setUp(
     system.files,
-    { configurationFile: paths.configurationFile, deviceTypeFile },
+    { ...paths, deviceTypeFile },
     {
       deviceType:
         option('device-type') ??

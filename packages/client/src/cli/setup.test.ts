@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
@@ -85,6 +85,16 @@ describe('the setup of a new device by flags', () => {
       { RootfsPartA: '/dev/a', Other: { x: 1 }, UpdatePollIntervalSeconds: 60, serverurl: undefined },
     );
     assert.equal(await deviceType(), 'device_type=first\n');
+  });
+
+  test('is refused when the fallback configuration does not go with it', async () => {
+    const { setUp, home } = await device();
+    await mkdir(join(home, 'data'));
+    await writeFile(join(home, 'data/mender.conf'), '{"ServerURL": "https://old.example.com"}');
+    const { status, stderr } = setUp([...server, '--device-type', 'my-board']);
+    assert.equal(status, 1);
+    assert.match(stderr, /Both 'Servers' AND 'ServerURL'/);
+    await assert.rejects(stat(join(home, 'etc')), { code: 'ENOENT' });
   });
 
   test('takes short intervals for a trial, and the host name for the device type', async () => {

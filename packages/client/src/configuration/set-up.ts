@@ -1,7 +1,7 @@
 import { dirname } from 'node:path';
 import { DeviceError } from '../system/device-error.ts';
 import type { Files } from '../system/system.ts';
-import { parseConfigurationText } from './configuration-values.ts';
+import { loadConfiguration } from './load-configuration.ts';
 
 /** What the owner decides about a new device. */
 export interface SetupChoices {
@@ -11,6 +11,12 @@ export interface SetupChoices {
   /** Absolute path of a PEM file. */
   readonly serverCertificate?: string | undefined;
   readonly polling: Polling;
+}
+
+export interface SetupPaths {
+  readonly configurationFile: string;
+  readonly fallbackConfigurationFile: string;
+  readonly deviceTypeFile: string;
 }
 
 /** Keys of mender.conf with their values, in seconds. */
@@ -37,10 +43,7 @@ export const demoPolling = {
  */
 export async function setUp(
   files: Files,
-  {
-    configurationFile,
-    deviceTypeFile,
-  }: { readonly configurationFile: string; readonly deviceTypeFile: string },
+  { configurationFile, fallbackConfigurationFile, deviceTypeFile }: SetupPaths,
   choices: SetupChoices,
 ): Promise<void> {
   if (!/^[A-Za-z0-9-_]+$/.test(choices.deviceType)) {
@@ -55,10 +58,15 @@ export async function setUp(
   }
   const present = await readPresent(files, configurationFile);
   const text = `${JSON.stringify(changed(present, choices, deviceTypeFile), undefined, 4)}\n`;
-  const { problems } = parseConfigurationText(text);
-  if (problems.length > 0) {
-    throw new DeviceError('badConfiguration', `Cannot set up ${configurationFile}: ${problems.join('; ')}.`);
-  }
+  // Both files as they will be: what the fallback holds may not go with ours.
+  const asItWillBe: Pick<Files, 'read'> = {
+    read: (path, maxBytes) =>
+      path === configurationFile ? Promise.resolve(Buffer.from(text)) : files.read(path, maxBytes),
+  };
+  await loadConfiguration(asItWillBe, {
+    main: { path: configurationFile, named: true },
+    fallback: { path: fallbackConfigurationFile, named: false },
+  });
   await files.makeDirectoryDurably(dirname(deviceTypeFile));
   await files.writeDurably(deviceTypeFile, `device_type=${choices.deviceType}\n`, 0o644);
   await files.makeDirectoryDurably(dirname(configurationFile));
