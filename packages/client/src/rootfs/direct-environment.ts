@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import {
   fileLock,
   grubEnvironment,
@@ -8,7 +9,6 @@ import {
   type BootEnvironment,
   type CopyPair,
 } from '@tandem/boot-environment';
-import { join } from 'node:path';
 import { DeviceError } from '../system/device-error.ts';
 import type { Files } from '../system/system.ts';
 
