@@ -113,12 +113,21 @@ async function takeSnapshot(path: string, to: string): Promise<void> {
   }
 }
 
+/** Artifacts, and the raw files of those that are still to be generated. */
+const storedObjects = {
+  artifacts: 'SELECT tenant, id FROM artifacts WHERE deleted IS NULL ORDER BY tenant, id',
+  artifact_generations:
+    "SELECT tenant, 'raw-' || artifact_id AS id FROM artifact_generations ORDER BY tenant, id",
+} as const;
+
 function artifactPaths(snapshot: string): string[] {
   const sqlite = new DatabaseSync(snapshot, { readOnly: true });
   try {
-    return sqlite
-      .prepare('SELECT tenant, id FROM artifacts WHERE deleted IS NULL ORDER BY tenant, id')
-      .all()
+    // The database of an older server may not have every table yet.
+    const tables = sqlite.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
+    return Object.entries(storedObjects)
+      .filter(([table]) => tables.some(({ name }) => name === table))
+      .flatMap(([, query]) => sqlite.prepare(query).all())
       .map(({ tenant, id }) => `artifacts/${String(tenant)}/${String(id)}`);
   } finally {
     sqlite.close();

@@ -141,6 +141,24 @@ describe('a backup', () => {
     assert.match(done.stderr, /is not empty: a backup is restored into a new directory/);
   });
 
+  it('has the raw file of an artifact that is still to be generated', async () => {
+    await createAdmin();
+    const tenant = '000000000000000000000001';
+    const database = new DatabaseSync(join(data, 'tandem.sqlite'));
+    database
+      .prepare('INSERT INTO artifact_generations VALUES (?, ?, ?, ?, 1, 0)')
+      .run(tenant, 'abc-1', 'release-1', '{}');
+    database.close();
+    const missing = await runServerCommand(['backup', '--data-dir', data, '--to', copy]);
+    assert.equal(missing.code, 1);
+    assert.match(missing.stderr, /1 artifacts of the database have no file, .*raw-abc-1 for one: run doctor/);
+    await rm(copy, { recursive: true });
+    await mkdir(join(data, 'artifacts', tenant), { recursive: true });
+    await writeFile(join(data, 'artifacts', tenant, 'raw-abc-1'), 'raw');
+    assert.equal((await runServerCommand(['backup', '--data-dir', data, '--to', copy])).code, 0);
+    assert.deepEqual(await readdir(join(copy, 'artifacts', tenant)), ['raw-abc-1']);
+  });
+
   it('that has changed, or was never finished, restores to nothing', async () => {
     await createAdmin();
     assert.equal((await runServerCommand(['backup', '--data-dir', data, '--to', copy])).code, 0);
