@@ -34,11 +34,11 @@ export const suites = {
   artifact:           { files: 'packages/artifact/src/**/*.test.ts',         budgetSeconds: 60,  everywhere: true,  needs: [] },
   'artifact-cli':     { files: 'packages/artifact-cli/src/**/*.test.ts',     budgetSeconds: 60,  everywhere: true,  needs: ['debugfs'] },
   api:                { files: 'packages/api/src/**/*.test.ts',              budgetSeconds: 20,  everywhere: true,  needs: [] },
-  'boot-environment': { files: 'packages/boot-environment/src/**/*.test.ts', budgetSeconds: 20,  everywhere: true,  needs: [] },
+  'boot-environment': { files: 'packages/boot-environment/src/**/*.test.ts', budgetSeconds: 30,  everywhere: true,  needs: [] },
   server:             { files: 'packages/server/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
   client:             { files: 'packages/client/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
   demo:               { files: 'packages/demo/src/**/*.test.ts',             budgetSeconds: 30,  everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
   'e2e-demo':         { files: 'e2e/demo/**/*.test.ts',                      budgetSeconds: 180, everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
   'server-postgres':  { files: 'packages/server/src/**/*.postgres-test.ts',  budgetSeconds: 240, everywhere: false, needs: ['postgres'] },
-  'e2e-compatibility':{ files: 'e2e/compatibility/**/*.test.ts',             budgetSeconds: 480, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'mcopy', 'zstd', 'xz', 'jq', 'grub-editenv'] },
+  'e2e-compatibility':{ files: 'e2e/compatibility/**/*.test.ts',             budgetSeconds: 600, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'mcopy', 'zstd', 'xz', 'jq', 'grub-editenv'] },
 } as const satisfies Record<string, Suite>;
