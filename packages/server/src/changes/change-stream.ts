@@ -18,6 +18,7 @@ export interface ChangeStreamOptions {
 
 const batch = 200;
 const pollMs = 500;
+const checkMs = 3000;
 const quietMs = 15_000;
 /** What a reader is told to wait before it comes again. */
 const retryMs = 2000;
@@ -30,12 +31,16 @@ export async function* changeStream(options: ChangeStreamOptions): AsyncGenerato
   const { database, tenant, mayLearnOf, stillAllowed, signal } = options;
   let seen = options.after;
   let quietSince = Date.now();
+  let checked = Date.now();
   // At once, so that the headers go out and the reader knows that it is connected.
   yield `retry: ${retryMs}\n\n`;
   while (!signal.aborted) {
     const changes = await changesAfter(database, tenant, seen, batch, signal);
-    if (!(await stillAllowed())) return;
     const told = changes.filter(({ kind }) => mayLearnOf(kind)).map(eventText);
+    if (told.length > 0 || Date.now() - checked >= checkMs) {
+      if (!(await stillAllowed())) return;
+      checked = Date.now();
+    }
     seen = changes.at(-1)?.sequence ?? seen;
     if (told.length > 0) {
       yield told.join('');

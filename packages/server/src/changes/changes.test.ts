@@ -104,6 +104,14 @@ describe('the stream of changes', () => {
     assert.equal(await stream.next(), 'ended');
   });
 
+  it('ends soon when the token is revoked, also when nothing happens', async () => {
+    const token = await server.logIn();
+    const stream = await open(token);
+    await stream.next();
+    await server.request('POST', '/api/management/v1/useradm/auth/logout', { token });
+    assert.equal(await stream.next(), 'ended');
+  });
+
   it('is refused without a good token, to devices, and for an id that is none', async () => {
     const { token: device } = await acceptedDevice(server, { sn: '1' });
     const status = async (token: string | undefined, headers = {}) =>
