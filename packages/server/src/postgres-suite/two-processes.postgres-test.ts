@@ -117,6 +117,18 @@ describe('two server processes on one PostgreSQL', () => {
     const [first, second] = servers;
     assert.equal(await second.end('SIGTERM'), 0);
     assert.ok(!`${first.output()}${second.output()}`.includes(password));
+    const examined = await runServerCommand(['doctor', '--data-dir', directory, '--database', database]);
+    assert.equal(examined.code, 0, `${examined.stdout}${examined.stderr}`);
+    const backup = await runServerCommand([
+      'backup',
+      '--data-dir',
+      directory,
+      '--database',
+      database,
+      '--to',
+      '/x',
+    ]);
+    assert.match(backup.stderr, /on PostgreSQL use pg_dump first/);
     const unreachable = await runServerCommand([
       'migrate',
       '--data-dir',
