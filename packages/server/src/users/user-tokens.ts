@@ -18,14 +18,19 @@ const useGranularityMs = 300_000;
 
 /** Sessions and personal access tokens (server contract 5.1, 5.5). A token counts as long as its row is there. */
 export function createUserTokens(database: Database, clock: Clock, sign: (claims: Claims) => string) {
-  const claimsOf = (tenant: Tenant, userId: string, jti: string, expires: number | undefined): Claims => {
-    const now = Math.floor(clock() / 1000);
+  const claimsOf = (
+    tenant: Tenant,
+    userId: string,
+    jti: string,
+    { created, expires }: { readonly created: number; readonly expires: number | undefined },
+  ): Claims => {
+    const issued = Math.floor(created / 1000);
     return {
       jti,
       sub: userId,
       iss: 'mender.useradm',
-      iat: now,
-      nbf: now,
+      iat: issued,
+      nbf: issued,
       ...(expires === undefined ? {} : { exp: Math.floor(expires / 1000) }),
       scp: 'mender.*',
       'mender.user': true,
@@ -54,7 +59,7 @@ export function createUserTokens(database: Database, clock: Clock, sign: (claims
         const surplus = Math.max(0, others.length - (maxSessions - 1));
         for (const session of others.slice(0, surplus)) await store.deleteToken(tx, user_id, session.id);
         await store.updateUser(tx, user_id, { login: now });
-        return sign(claimsOf(tenant, user_id, id, expires));
+        return sign(claimsOf(tenant, user_id, id, { created: now, expires }));
       }),
 
     logOut: ({ tenant, subject }: Actor, id: string): Promise<void> =>
@@ -107,7 +112,7 @@ export function createUserTokens(database: Database, clock: Clock, sign: (claims
           });
         }
         await recordChange(tx, actor, { kind: 'personal-access-token.create', ref: id, time: now });
-        return sign(claimsOf(tenant, subject.id, id, expires));
+        return sign(claimsOf(tenant, subject.id, id, { created: now, expires }));
       }),
 
     deleteToken: (actor: Actor, id: string): Promise<void> =>
