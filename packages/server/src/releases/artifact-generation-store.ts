@@ -6,6 +6,8 @@ export interface PendingGeneration {
   readonly tenant: string;
   readonly artifactId: string;
   readonly wanted: WantedArtifact;
+  /** When, in milliseconds since 1970. */
+  readonly requested: number;
   /** How often it was tried in vain. */
   readonly attempts: number;
 }
@@ -69,10 +71,11 @@ export const artifactGenerationStore = {
       .limit(1000)
       .selectAll()
       .execute();
-    return rows.map(({ tenant, artifact_id, wanted, attempts }) => ({
+    return rows.map(({ tenant, artifact_id, wanted, requested, attempts }) => ({
       tenant,
       artifactId: artifact_id,
       wanted: wantedArtifact(wanted),
+      requested,
       attempts,
     }));
   },

@@ -53,11 +53,14 @@ describe('generating an artifact of a file', () => {
       description: string;
       device_types_compatible: string[];
       artifact_provides: Record<string, string>;
+      updates: { files: { date: string }[] }[];
     };
     assert.deepEqual(
       [image.name, image.description, image.device_types_compatible],
       ['motd-1', 'message of the day', ['qemu', 'raspberry']],
     );
+    const age = (date: string) => Date.now() - Date.parse(date);
+    assert.ok(image.updates[0]?.files.every(({ date }) => age(date) < 60_000));
     assert.equal(image.artifact_provides['rootfs-image.single-file.version'], 'motd-1');
 
     const link = (await server.request('GET', `${artifacts}/${id}/download`, { as: 'user' })).json as {

@@ -51,14 +51,14 @@ export function createArtifactGeneration(needs: ArtifactGenerationNeeds) {
   };
 
   const generate = async (pending: PendingGeneration, signal: AbortSignal): Promise<void> => {
-    const { tenant, artifactId, wanted, attempts } = pending;
+    const { tenant, artifactId, wanted, requested, attempts } = pending;
     const isThere = () => artifactStore.forTenant(tenant).idTaken(database.read, artifactId);
     // A power cut came between storing the artifact and forgetting the request.
     if (await isThere()) return finish(pending);
     try {
       const file = await rawFile(storage, rawKey(tenant, artifactId));
       if (file === undefined) return await finish(pending, 'its raw file is gone');
-      const artifact = singleFileArtifact(wanted, file, signal);
+      const artifact = singleFileArtifact(wanted, file, { modifiedAt: Math.floor(requested / 1000), signal });
       const form = { description: wanted.description, sizeBytes: undefined, artifactId, artifact };
       await needs.upload(systemActor(tenant, 'artifact-generation'), form, signal);
       await finish(pending);

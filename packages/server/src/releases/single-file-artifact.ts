@@ -13,7 +13,7 @@ const permissions = '644';
 export function singleFileArtifact(
   { name, deviceTypes, arguments: given }: WantedArtifact,
   file: RawFile,
-  signal: AbortSignal,
+  options: { /** Seconds since 1970. */ readonly modifiedAt: number; readonly signal: AbortSignal },
 ): AsyncIterable<Uint8Array> {
   const payload = moduleImage({
     artifactName: name,
@@ -33,7 +33,7 @@ export function singleFileArtifact(
   // gzip: every device reads it, older ones nothing newer.
   return writeArtifact(
     { artifactName: name, depends: { deviceTypes }, payload },
-    { compression: 'gzip', signal },
+    { ...options, compression: 'gzip' },
   );
 }
 
