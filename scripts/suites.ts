@@ -35,7 +35,7 @@ export const suites = {
   'artifact-cli':     { files: 'packages/artifact-cli/src/**/*.test.ts',     budgetSeconds: 60,  everywhere: true,  needs: ['debugfs'] },
   api:                { files: 'packages/api/src/**/*.test.ts',              budgetSeconds: 20,  everywhere: true,  needs: [] },
   'boot-environment': { files: 'packages/boot-environment/src/**/*.test.ts', budgetSeconds: 30,  everywhere: true,  needs: [] },
-  server:             { files: 'packages/server/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
+  server:             { files: 'packages/server/src/**/*.test.ts',           budgetSeconds: 120, everywhere: true,  needs: [] },
   client:             { files: 'packages/client/src/**/*.test.ts',           budgetSeconds: 90,  everywhere: true,  needs: [] },
   demo:               { files: 'packages/demo/src/**/*.test.ts',             budgetSeconds: 30,  everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
   'e2e-demo':         { files: 'e2e/demo/**/*.test.ts',                      budgetSeconds: 180, everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
