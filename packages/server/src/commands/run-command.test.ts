@@ -109,8 +109,10 @@ describe('a server that is asked to stop', () => {
   it('finishes the request under way, within its bound', async () => {
     await createAdmin();
     const server = await start(directory);
+    const fourLogins = () => Promise.all(Array.from({ length: 4 }, () => logIn(server.url)));
+    await fourLogins(); // opens the connections: the next four requests are on their way at once
     // Hashing a password takes its time: the answer comes after the signal.
-    const answers = Promise.all(Array.from({ length: 4 }, () => logIn(server.url)));
+    const answers = fourLogins();
     await new Promise((resolve) => setTimeout(resolve, 30));
     const code = server.end('SIGTERM');
     assert.equal((await answers).length, 4);
