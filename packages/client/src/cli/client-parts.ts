@@ -13,8 +13,10 @@ import { loadOrMakeDeviceKey, type DeviceKeyPlace } from '../identity/device-key
 import { readIdentityData } from '../identity/identity-data.ts';
 import { bootEnvironmentOf } from '../rootfs/bootloader-environment.ts';
 import { rootfsImage } from '../rootfs/rootfs-image.ts';
+import { authenticate } from '../server-connection/authenticate.ts';
 import { connectToServer } from '../server-connection/connect-to-server.ts';
 import { sendHttp, type SendHttp } from '../server-connection/http-exchange.ts';
+import { keepSession, type KeptSession } from '../server-connection/session-source.ts';
 import { loadTrust } from '../server-connection/tls-trust.ts';
 import { DeviceError } from '../system/device-error.ts';
 import type { System } from '../system/system.ts';
@@ -111,19 +113,29 @@ export function downloadPatience({ configuration }: ClientGround) {
 }
 
 export async function serverConnectionOf(ground: ClientGround): Promise<ReturnType<typeof connectToServer>> {
-  const { system, paths, configuration } = ground;
+  const { clock, log } = ground.system;
+  const send = await httpOf(ground);
   return connectToServer({
-    send: await httpOf(ground),
-    clock: system.clock,
-    log: system.log,
-    servers: serversOf(configuration),
+    send,
+    clock,
+    log,
+    sessions: ownSessions(ground, send),
     download: downloadPatience(ground),
-    credentials: async (signal) => ({
+  });
+}
+
+/** Sessions by authenticating with the configured servers; the identity is asked for each time, since it takes a program. */
+export function ownSessions(ground: ClientGround, send: SendHttp): KeptSession {
+  const { system, paths, configuration } = ground;
+  const { clock, log } = system;
+  return keepSession(async (signal) => {
+    const credentials = {
       key: await loadOrMakeDeviceKey(system.files, deviceKeyPlace(ground)),
       identityData: await readIdentityData(system.processes, paths.identityScript, signal),
       tenantToken: configuration.TenantToken,
       tier: configuration.DeviceTier,
-    }),
+    };
+    return await authenticate({ send, log, clock }, serversOf(configuration), credentials, signal);
   });
 }
 

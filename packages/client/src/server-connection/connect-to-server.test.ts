@@ -13,10 +13,12 @@ import { canonicalJson, readIdentityData } from '../identity/identity-data.ts';
 import { linuxFiles } from '../system/linux-files.ts';
 import { linuxProcesses } from '../system/linux-processes.ts';
 import type { Clock } from '../system/system.ts';
+import { authenticate } from './authenticate.ts';
 import { connectToServer, type ServerConnectionOptions } from './connect-to-server.ts';
 import { sendHttp, type HttpLimits } from './http-exchange.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { ServerError } from './server-error.ts';
+import { keepSession } from './session-source.ts';
 import { loadTrust, type TrustOptions } from './tls-trust.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'server-connection-'));
@@ -101,13 +103,13 @@ async function connect(
   const clock = quickClock();
   const note = (level: string, message: string) => void log.push(`${level}: ${message}`);
   const trust = await loadTrust(files, { ...plainTrust, ...options }, note);
+  const send = sendHttp(trust, 'Mender/1.2.3', options.limits);
+  const credentials = { key, identityData: '{"mac":"a"}', tenantToken: 'tenant', tier: 'standard' };
   const connection = connectToServer({
-    send: sendHttp(trust, 'Mender/1.2.3', options.limits),
+    send,
     clock,
     log: note,
-    servers,
-    credentials: () =>
-      Promise.resolve({ key, identityData: '{"mac":"a"}', tenantToken: 'tenant', tier: 'standard' }),
+    sessions: keepSession((signal) => authenticate({ send, clock, log: note }, servers, credentials, signal)),
     download: { attempts: 3, longestWaitMs: 60_000 },
     ...options,
   });

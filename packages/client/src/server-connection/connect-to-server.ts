@@ -1,20 +1,18 @@
 import type { Clock, Log } from '../system/system.ts';
-import { authenticate, errorTextOf, type Credentials, type Session } from './authenticate.ts';
+import { errorTextOf, type Session } from './authenticate.ts';
 import { parseDeploymentOffer } from './deployment-offer.ts';
 import { exchange, withoutQuery, type HttpAnswer, type HttpRequest, type SendHttp } from './http-exchange.ts';
 import { resumableDownload, type DownloadOptions } from './resumable-download.ts';
 import { retryAfterMs } from './retry-after.ts';
 import type { ServerConnection } from './server-connection.ts';
 import { ServerError } from './server-error.ts';
+import type { SessionSource } from './session-source.ts';
 
 export interface ServerConnectionOptions {
   readonly send: SendHttp;
   readonly clock: Clock;
   readonly log: Log;
-  /** Tried in this order until one accepts the device. */
-  readonly servers: readonly string[];
-  /** Asked for at each authentication: the identity may need programs to run. */
-  readonly credentials: (signal: AbortSignal) => Promise<Credentials>;
+  readonly sessions: SessionSource;
   readonly download: Pick<DownloadOptions, 'attempts' | 'longestWaitMs'>;
 }
 
@@ -24,7 +22,7 @@ const inventory = '/api/devices/v1/inventory/device/attributes';
 const largestAnswerBytes = 1024 * 1024;
 
 /**
- * The server over HTTP, as each endpoint is described in client contract 7 to 9 and 18. The token is kept in memory only. A
+ * The server over HTTP, as each endpoint is described in client contract 7 to 9 and 18. A
  * server that does not answer is left, so that the next request begins again at the head of the list.
  */
 export function connectToServer(options: ServerConnectionOptions): ServerConnection & {
@@ -36,11 +34,15 @@ export function connectToServer(options: ServerConnectionOptions): ServerConnect
   let acceptedInventory: string | undefined;
 
   const signIn = async (signal: AbortSignal): Promise<Session> => {
-    if (session === undefined) {
-      acceptedInventory = undefined;
-      session = await authenticate(options, options.servers, await options.credentials(signal), signal);
-    }
-    return session;
+    const current = await options.sessions.current(signal);
+    // A server that has just accepted us may be another than the one that knows our inventory.
+    if (current.token !== session?.token) acceptedInventory = undefined;
+    session = current;
+    return current;
+  };
+  const leave = () => {
+    if (session !== undefined) options.sessions.drop(session);
+    session = undefined;
   };
 
   const once = async (call: Call, signal: AbortSignal): Promise<HttpAnswer> => {
@@ -55,7 +57,7 @@ export function connectToServer(options: ServerConnectionOptions): ServerConnect
     try {
       return await exchange(send, request, largestAnswerBytes, signal);
     } catch (error) {
-      if (error instanceof ServerError && error.code === 'unreachable') session = undefined;
+      if (error instanceof ServerError && error.code === 'unreachable') leave();
       throw error;
     }
   };
@@ -68,9 +70,9 @@ export function connectToServer(options: ServerConnectionOptions): ServerConnect
   ): Promise<HttpAnswer> => {
     let answer = await once(call, signal);
     if (answer.status === 401) {
-      session = undefined;
+      leave();
       answer = await once(call, signal);
-      if (answer.status === 401) session = undefined;
+      if (answer.status === 401) leave();
     }
     if (expected.includes(answer.status)) return answer;
     throw unexpected(call, answer, clock.now());
@@ -130,9 +132,7 @@ export function connectToServer(options: ServerConnectionOptions): ServerConnect
 
     download: (uri, signal) => resumableDownload(uri, { send, clock, log, ...options.download }, signal),
 
-    forgetToken: () => {
-      session = undefined;
-    },
+    forgetToken: leave,
   };
 }
 
