@@ -9,6 +9,7 @@ export const mayImport = {
   server: ['api', 'artifact'],
   client: ['artifact', 'api', 'boot-environment'],
   'artifact-cli': ['artifact'],
+  web: ['api'],
   demo: ['api', 'boot-environment'],
 } as const satisfies Record<string, readonly string[]>;
 

@@ -1,0 +1,3 @@
+import { Page } from '../../components/page.tsx';
+
+export const ConnectPage = () => <Page title="Connect a device">{null}</Page>;

@@ -1,0 +1,3 @@
+import { Page } from '../../components/page.tsx';
+
+export const ReleasesPage = () => <Page title="Releases">{null}</Page>;

@@ -1,0 +1,3 @@
+import { Page } from '../../components/page.tsx';
+
+export const UsersPage = () => <Page title="Users">{null}</Page>;

@@ -1,0 +1,91 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { PageNotFound } from './shell/page-not-found.tsx';
+import { Root } from './shell/root.tsx';
+
+const root = createRootRoute({ component: Root, notFoundComponent: PageNotFound });
+
+// Each page comes with its own script: what is not looked at is not loaded.
+const dashboard = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  component: lazyRouteComponent(() => import('./pages/dashboard/dashboard-page.tsx'), 'DashboardPage'),
+});
+
+const devices = createRoute({
+  getParentRoute: () => root,
+  path: '/devices',
+  component: lazyRouteComponent(() => import('./pages/devices/devices-page.tsx'), 'DevicesPage'),
+});
+const device = createRoute({
+  getParentRoute: () => root,
+  path: '/devices/$id',
+  component: lazyRouteComponent(() => import('./pages/devices/device-page.tsx'), 'DevicePage'),
+});
+const releases = createRoute({
+  getParentRoute: () => root,
+  path: '/releases',
+  component: lazyRouteComponent(() => import('./pages/releases/releases-page.tsx'), 'ReleasesPage'),
+});
+const release = createRoute({
+  getParentRoute: () => root,
+  path: '/releases/$name',
+  component: lazyRouteComponent(() => import('./pages/releases/release-page.tsx'), 'ReleasePage'),
+});
+const deployments = createRoute({
+  getParentRoute: () => root,
+  path: '/deployments',
+  component: lazyRouteComponent(() => import('./pages/deployments/deployments-page.tsx'), 'DeploymentsPage'),
+});
+const newDeployment = createRoute({
+  getParentRoute: () => root,
+  path: '/deployments/new',
+  component: lazyRouteComponent(
+    () => import('./pages/deployments/new-deployment-page.tsx'),
+    'NewDeploymentPage',
+  ),
+});
+const deployment = createRoute({
+  getParentRoute: () => root,
+  path: '/deployments/$id',
+  component: lazyRouteComponent(() => import('./pages/deployments/deployment-page.tsx'), 'DeploymentPage'),
+});
+const users = createRoute({
+  getParentRoute: () => root,
+  path: '/users',
+  component: lazyRouteComponent(() => import('./pages/users/users-page.tsx'), 'UsersPage'),
+});
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: '/settings',
+  component: lazyRouteComponent(() => import('./pages/settings/settings-page.tsx'), 'SettingsPage'),
+});
+const connect = createRoute({
+  getParentRoute: () => root,
+  path: '/connect',
+  component: lazyRouteComponent(() => import('./pages/connect/connect-page.tsx'), 'ConnectPage'),
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([
+    dashboard,
+    devices,
+    device,
+    releases,
+    release,
+    deployments,
+    newDeployment,
+    deployment,
+    users,
+    settings,
+    connect,
+  ]),
+  basepath: import.meta.env.BASE_URL,
+  defaultPreload: 'intent',
+  scrollRestoration: true,
+});
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}
