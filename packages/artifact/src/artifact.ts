@@ -79,7 +79,9 @@ export interface PayloadFile {
   readonly sha256: string;
   /** Where the content begins in the payload's uncompressed tar; with it a `RestartPoint` becomes a position in this file. */
   readonly contentOffset: number;
-  /** Ends only after its checksum was found right; throws `ArtifactError` otherwise. */
+  /** Where in the file `content` begins: absent for its first byte, otherwise where reading was resumed. */
+  readonly resumedAt?: number;
+  /** Ends only after the checksum of the whole file was found right; throws `ArtifactError` otherwise. */
   readonly content: AsyncIterable<Uint8Array>;
 }
 
@@ -113,6 +115,16 @@ export interface PayloadArchivePlace {
   readonly sizeBytes: number;
 }
 
+/** Where the reading of an artifact that had broken off goes on: at a restart point inside the only file of its payload. */
+export interface ResumeFrom {
+  /** As `onRestartPoint` told it. */
+  readonly point: RestartPoint;
+  /** The file the point lies in, as it was given out then. Its checksum is that of the manifest. */
+  readonly file: Pick<PayloadFile, 'name' | 'sizeBytes' | 'mode' | 'modifiedAt' | 'contentOffset'>;
+  /** The file's content before the point, read back from where it was stored. It is hashed, not given out again. */
+  readonly stored: () => AsyncIterable<Uint8Array>;
+}
+
 /** How to read; keys come from `parseVerificationKey`. */
 export interface ReadOptions {
   /** Public keys, any of which may have signed. Absent or empty: the signature is not looked at. */
@@ -130,5 +142,10 @@ export interface ReadOptions {
   readonly onPayloadArchive?: (archive: PayloadArchivePlace) => void;
   /** Told of each position reading could begin at anew. */
   readonly onRestartPoint?: (point: RestartPoint) => void;
+  /**
+   * Goes on in the middle. The source must begin as the artifact does, up to where the payload's archive begins
+   * (`onPayloadArchive`), and then leave out what stands before the point.
+   */
+  readonly resume?: ResumeFrom;
   readonly signal?: AbortSignal;
 }

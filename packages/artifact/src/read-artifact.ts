@@ -141,12 +141,14 @@ async function* readFiles(
       compression === 'none'
         ? undefined
         : decompressorFor(compression, options.decompressors ?? nodeDecompressors, archive.name);
+    if (options.resume !== undefined) archive.leaveOut(options.resume.point.compressedOffset - offset);
     yield* readPayload({
       payloadIndex: 0,
       payload,
       archive,
       decompress,
       onRestartPoint: options.onRestartPoint,
+      resume: options.resume,
     });
     const more = await tar.next();
     if (more !== undefined) throw unexpected(more, 'the end of the artifact');

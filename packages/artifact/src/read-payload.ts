@@ -1,5 +1,12 @@
 import { createHash, type Hash } from 'node:crypto';
-import type { ByteTransform, MemberBoundary, PayloadFile, PayloadHeader, RestartPoint } from './artifact.ts';
+import type {
+  ByteTransform,
+  MemberBoundary,
+  PayloadFile,
+  PayloadHeader,
+  RestartPoint,
+  ResumeFrom,
+} from './artifact.ts';
 import { ByteReader } from './byte-reader.ts';
 import { assertChecksum } from './checksum.ts';
 import { ArtifactError } from './errors.ts';
@@ -14,6 +21,8 @@ export interface PayloadSource {
   /** Undefined when it is not compressed. */
   readonly decompress: ByteTransform | undefined;
   readonly onRestartPoint: ((point: RestartPoint) => void) | undefined;
+  /** Where to go on; `archive` then begins at that point. */
+  readonly resume: ResumeFrom | undefined;
 }
 
 /**
@@ -25,7 +34,13 @@ export async function* readPayload(from: PayloadSource): AsyncIterable<PayloadFi
   const expected = new Map(from.payload.files.map(({ name, sha256 }) => [name, sha256]));
   const reader = new ByteReader(withRestartPoints(from));
   try {
-    const tar = readTar(reader, member);
+    let resume = resumable(from.resume, member);
+    reader.offset = resume?.point.uncompressedOffset ?? 0;
+    const tar = readTar(
+      reader,
+      member,
+      resume === undefined ? undefined : { ...resume.file, readBytes: resume.readBytes },
+    );
     for (let entry = await tar.next(); entry !== undefined; entry = await tar.next()) {
       const fileMember = `${member}: ${entry.name}`;
       const sha256 = expected.get(entry.name);
@@ -37,7 +52,7 @@ export async function* readPayload(from: PayloadSource): AsyncIterable<PayloadFi
         throw refused('unlistedFile', message, fileMember, entry);
       }
       expected.delete(entry.name);
-      const content = new CheckedContent(entry, sha256, fileMember);
+      const content = new CheckedContent(entry, sha256, fileMember, resume?.stored());
       const { name, sizeBytes, mode, modifiedAt, contentOffset } = entry;
       const { payloadIndex } = from;
       yield {
@@ -48,8 +63,10 @@ export async function* readPayload(from: PayloadSource): AsyncIterable<PayloadFi
         modifiedAt,
         sha256,
         contentOffset,
+        ...(resume === undefined ? {} : { resumedAt: resume.readBytes }),
         content: content.pieces(),
       };
+      resume = undefined;
       await content.readToEnd();
     }
     await tar.finish();
@@ -70,15 +87,36 @@ export function assertAllSeen(missing: Iterable<string>, member: string): void {
   );
 }
 
+/** Throws `ArtifactError` (checksumMismatch) unless the point lies within the file it is said to lie in. */
+function resumable(
+  resume: ResumeFrom | undefined,
+  member: string,
+): (ResumeFrom & { readonly readBytes: number }) | undefined {
+  if (resume === undefined) return undefined;
+  const readBytes = resume.point.uncompressedOffset - resume.file.contentOffset;
+  if (readBytes >= 0 && readBytes <= resume.file.sizeBytes) return { ...resume, readBytes };
+  throw new ArtifactError('checksumMismatch', 'the place to go on from is not in this file; begin anew', {
+    member: `${member}: ${resume.file.name}`,
+  });
+}
+
 /** Content of one file, hashed on its way, whether its reader takes all of it or stops in between. */
 class CheckedContent {
   readonly #entry: TarEntry;
   readonly #expected: string;
   readonly #member: string;
   readonly #hash: Hash = createHash('sha256');
+  /** What stands before the entry's content, not yet hashed. */
+  #before: AsyncIterable<Uint8Array> | undefined;
   #isChecked = false;
 
-  constructor(entry: TarEntry, expected: string, member: string) {
+  constructor(
+    entry: TarEntry,
+    expected: string,
+    member: string,
+    before: AsyncIterable<Uint8Array> | undefined,
+  ) {
+    this.#before = before;
     this.#entry = entry;
     this.#expected = expected;
     this.#member = member;
@@ -94,6 +132,10 @@ class CheckedContent {
 
   async #next(): Promise<Uint8Array | undefined> {
     if (this.#isChecked) return undefined;
+    if (this.#before !== undefined) {
+      for await (const piece of this.#before) this.#hash.update(piece);
+      this.#before = undefined;
+    }
     const piece = await this.#entry.some();
     if (piece !== undefined) {
       this.#hash.update(piece);
@@ -110,7 +152,12 @@ class CheckedContent {
  * what stood before it has been dealt with.
  */
 async function* withRestartPoints(from: PayloadSource): AsyncIterable<Uint8Array> {
-  const { archive, payloadIndex, onRestartPoint } = from;
+  const { archive, payloadIndex, onRestartPoint, resume } = from;
+  const begin = {
+    compressed: resume?.point.compressedOffset ?? archive.contentOffset,
+    content: resume?.point.uncompressedOffset ?? 0,
+  };
+  const endOfArchive = archive.contentOffset + archive.sizeBytes;
   const boundaries: MemberBoundary[] = [];
   let contentBytes = 0;
   const tell = () => {
@@ -120,9 +167,10 @@ async function* withRestartPoints(from: PayloadSource): AsyncIterable<Uint8Array
       next = boundaries[0]
     ) {
       boundaries.shift();
-      if (next.compressedBytes >= archive.sizeBytes) continue;
-      const compressedOffset = archive.contentOffset + next.compressedBytes;
-      onRestartPoint?.({ payloadIndex, compressedOffset, uncompressedOffset: next.contentBytes });
+      const compressedOffset = begin.compressed + next.compressedBytes;
+      if (compressedOffset >= endOfArchive) continue;
+      const uncompressedOffset = begin.content + next.contentBytes;
+      onRestartPoint?.({ payloadIndex, compressedOffset, uncompressedOffset });
     }
   };
   const onBoundary =

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { ByteTransform, RestartPoint } from './artifact.ts';
+import type { ByteTransform, PayloadFile, RestartPoint } from './artifact.ts';
 import { ByteReader } from './byte-reader.ts';
 import { gunzip } from './gunzip.ts';
 import { segmentBytes } from './limits.ts';
@@ -53,6 +53,81 @@ for (const compression of ['none', 'gzip', 'lzma', 'zstd'] as const) {
     }
   });
 }
+
+/** What a download gives that goes on at a point: the artifact up to its payload's archive, then from the point on. */
+async function* resumedAt(bytes: Uint8Array, archiveOffset: number, point: RestartPoint) {
+  yield* piecesOf(bytes.subarray(0, archiveOffset), 4000);
+  yield* piecesOf(bytes.subarray(point.compressedOffset), 50_000);
+}
+
+async function resume(bytes: Uint8Array, point: RestartPoint, stored: Uint8Array) {
+  let archiveOffset = 0;
+  let file: PayloadFile | undefined;
+  const onPayloadArchive = ({ offset }: { readonly offset: number }) => (archiveOffset = offset);
+  const whole = await readArtifact(piecesOf(bytes), { decompressors, onPayloadArchive });
+  for await (const found of whole.files()) {
+    file = found;
+    break;
+  }
+  assert.ok(file !== undefined);
+  const points: RestartPoint[] = [];
+  const artifact = await readArtifact(resumedAt(bytes, archiveOffset, point), {
+    decompressors,
+    onRestartPoint: (told) => void points.push(told),
+    resume: {
+      point,
+      file,
+      stored: () =>
+        piecesOf(stored.subarray(0, point.uncompressedOffset - (file?.contentOffset ?? 0)), 70_000),
+    },
+  });
+  const rest: Uint8Array[] = [];
+  let from = -1;
+  for await (const resumed of artifact.files()) {
+    from = resumed.resumedAt ?? 0;
+    for await (const piece of resumed.content) rest.push(piece);
+  }
+  return { from, rest: Buffer.concat(rest), points };
+}
+
+for (const compression of ['none', 'gzip', 'lzma', 'zstd'] as const) {
+  test(`an artifact is read on from each restart point and proven whole (${compression})`, async () => {
+    const bytes = await artifactBytes(rootfsArtifact(image), { compression });
+    const { points, contentOffset } = await pointsOf(bytes);
+    for (const [index, point] of points.entries()) {
+      const resumed = await resume(bytes, point, image);
+      assert.equal(resumed.from, point.uncompressedOffset - contentOffset);
+      assert.ok(resumed.rest.equals(image.subarray(resumed.from)));
+      // Uncompressed, points are told at the pieces' own boundaries.
+      const compressed = points.slice(index + 1).map(({ compressedOffset }) => compressedOffset);
+      if (compression !== 'none') {
+        assert.deepEqual(
+          resumed.points.map(({ compressedOffset }) => compressedOffset),
+          compressed,
+        );
+      }
+    }
+    const altered = Buffer.from(image);
+    altered.writeUInt8(altered.readUInt8(5) ^ 1, 5);
+    const [point] = points;
+    assert.ok(point !== undefined);
+    await assert.rejects(resume(bytes, point, altered), { code: 'checksumMismatch' });
+  });
+}
+
+test('a place to go on from that is not in the file is refused', async () => {
+  const bytes = await artifactBytes(rootfsArtifact(image), { compression: 'gzip' });
+  const [point] = (await pointsOf(bytes)).points;
+  assert.ok(point !== undefined);
+  await assert.rejects(resume(bytes, { ...point, uncompressedOffset: 3 }, image), {
+    code: 'checksumMismatch',
+  });
+  await assert.rejects(resume(bytes, { ...point, uncompressedOffset: 2 ** 40 }, image), {
+    code: 'checksumMismatch',
+  });
+  await assert.rejects(resume(bytes, { ...point, compressedOffset: 2 ** 40 }, image), { code: 'truncated' });
+  await assert.rejects(resume(bytes, { ...point, compressedOffset: 0 }, image), { code: 'truncated' });
+});
 
 test('an artifact of the reference, one member in all, has no points', async () => {
   assert.deepEqual((await pointsOf(goodBytes('01-v3-rootfs-gzip.mender'))).points, []);

@@ -15,6 +15,17 @@ export interface TarEntry {
   readonly contentOffset: number;
   /** The next bytes of its content, undefined when it has been read to the end. */
   readonly some: (maxBytes?: number) => Promise<Uint8Array | undefined>;
+  /** The source leaves out the next `bytes` of the content. Throws `ArtifactError` when the content has not as many. */
+  readonly leaveOut: (bytes: number) => void;
+}
+
+/** An entry in whose content, behind `readBytes` of it, the reading of an archive begins. */
+export interface BegunEntry {
+  readonly name: string;
+  readonly sizeBytes: number;
+  readonly mode: number;
+  readonly modifiedAt: number;
+  readonly readBytes: number;
 }
 
 export interface TarReader {
@@ -28,8 +39,10 @@ export interface TarReader {
  * Reads a tar archive: v7, ustar, GNU and pax headers, with or without the blocks of zeros at its end.
  * Bounded: no length is believed before it was compared with `limits`, contents are never gathered.
  * `member` is named in errors: the artifact's member that this archive is the content of, undefined for the artifact itself.
+ * With `begun`, the source begins within that entry.
  */
-export function readTar(source: ByteReader, member?: string): TarReader {
+export function readTar(source: ByteReader, member?: string, begun?: BegunEntry): TarReader {
+  let first = begun;
   let leaveEntry = async (): Promise<void> => undefined;
 
   const readHeader = async (): Promise<TarHeader | 'end'> => {
@@ -55,6 +68,18 @@ export function readTar(source: ByteReader, member?: string): TarReader {
   const next = async (): Promise<TarEntry | undefined> => {
     await leaveEntry();
     const headerOffset = source.offset;
+    if (first !== undefined) {
+      const { entry, leave } = openEntry(
+        source,
+        member,
+        { ...first, kind: 'file' },
+        headerOffset,
+        first.readBytes,
+      );
+      first = undefined;
+      leaveEntry = leave;
+      return entry;
+    }
     let name: string | undefined;
     let sizeBytes: number | undefined;
     for (let extensions = 0; ; extensions += 1) {
@@ -116,8 +141,9 @@ function openEntry(
   member: string | undefined,
   header: Omit<TarHeader, 'kind'> & { readonly kind: TarEntry['kind'] },
   headerOffset: number,
+  readBytes = 0,
 ): { entry: TarEntry; leave: () => Promise<void> } {
-  let left = header.sizeBytes;
+  let left = header.sizeBytes - readBytes;
   const some = async (maxBytes: number = pieceBytes): Promise<Uint8Array | undefined> => {
     if (left === 0) return undefined;
     const piece = await source.some(Math.min(maxBytes, left));
@@ -125,14 +151,22 @@ function openEntry(
     left -= piece.length;
     return piece;
   };
+  const leaveOut = (bytes: number): void => {
+    if (bytes < 0 || bytes > left) throw truncated(member ?? header.name, source.offset);
+    left -= bytes;
+    source.offset += bytes;
+  };
   const leave = async (): Promise<void> => {
     while ((await some()) !== undefined);
     const padding = paddingOf(header.sizeBytes);
     if ((await source.upTo(padding)).length < padding) throw truncated(member ?? header.name, source.offset);
   };
   const { name, kind, sizeBytes, mode, modifiedAt } = header;
-  const contentOffset = source.offset;
-  return { entry: { name, kind, sizeBytes, mode, modifiedAt, headerOffset, contentOffset, some }, leave };
+  const contentOffset = source.offset - readBytes;
+  return {
+    entry: { name, kind, sizeBytes, mode, modifiedAt, headerOffset, contentOffset, some, leaveOut },
+    leave,
+  };
 }
 
 /** Reads a small entry whole. Throws `ArtifactError` (tooLarge) before reading when it is larger than `maxBytes`. */
