@@ -51,6 +51,7 @@ export async function deploymentNeeds(ground: ClientGround): Promise<DeploymentN
     system,
     paths: {
       datastore: paths.datastore,
+      artifactInfo: paths.artifactInfo,
       rootfsScripts: paths.rootfsScripts,
       modules: paths.updateModules,
       deploymentLogs: configuration.UpdateLogPath || paths.datastore,

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 export interface InstallationPaths {
   readonly configurationFile: string;
   readonly fallbackConfigurationFile: string;
+  /** What an image of generation 3 says it is: `artifact_name=…`. */
+  readonly artifactInfo: string;
   /** State scripts of the root file system. */
   readonly rootfsScripts: string;
   readonly identityScript: string;
@@ -42,6 +44,7 @@ export function installationPaths(
   return {
     configurationFile: options.configurationFile ?? join(configuration, 'mender.conf'),
     fallbackConfigurationFile: options.fallbackConfigurationFile ?? join(datastore, 'mender.conf'),
+    artifactInfo: join(configuration, 'artifact_info'),
     rootfsScripts: join(configuration, 'scripts'),
     identityScript: join(data, 'identity', 'mender-device-identity'),
     inventoryScripts: join(data, 'inventory'),

@@ -9,6 +9,8 @@ export interface DeploymentNeeds {
   readonly paths: {
     /** Everything that must outlive an update. */
     readonly datastore: string;
+    /** `artifact_info` of an image made for generation 3 of Mender's client. */
+    readonly artifactInfo?: string;
     /** State scripts of the root file system. */
     readonly rootfsScripts: string;
     /** Update modules, one file a payload type. */

@@ -61,14 +61,6 @@ describe('the device store', () => {
       assert.equal((await store.read())['artifact-name'], 'v1');
     });
   }
-
-  test('says that the database of an earlier client is not read', async (t) => {
-    const path = await directory(t);
-    const logged: string[] = [];
-    await writeFile(join(path, 'mender-store'), 'LMDB');
-    await deviceStore(linuxFiles(), path, (_level, message) => logged.push(message)).read();
-    assert.match(logged.join(), /mender-store .*not read/);
-  });
 });
 
 describe('the update lock', () => {

@@ -6,6 +6,7 @@ import {
   type StandaloneRecord,
 } from '../deployment/saved-deployment.ts';
 import { UpdateError, wordsOf } from '../deployment/update-error.ts';
+import { readMenderStore } from '../migration/mender-store.ts';
 import type { Files, Log } from '../system/system.ts';
 
 /**
@@ -18,6 +19,8 @@ export interface DeviceRecords {
   readonly 'artifact-provides': Readonly<Record<string, string>>;
   readonly state?: ManagedRecord | undefined;
   readonly 'standalone-state'?: StandaloneRecord | undefined;
+  /** The digest of what was taken over from Mender's database; absent where there was none. */
+  readonly 'taken-over'?: string | undefined;
 }
 
 /**
@@ -34,20 +37,20 @@ export interface DeviceStore {
 /**
  * The store in the file `tandem-store.json` of the datastore directory. A file that cannot be understood is kept as
  * `tandem-store.json-broken`, and the device starts with an empty store: it can still be updated, its name is `unknown`.
+ *
+ * What Mender's client left counts until the first `update`, which makes it ours. It counts again, and more than ours, once Mender has
+ * run in between: after an update to this client was rolled back, Mender has the word until the next one.
  */
 export function deviceStore(files: Files, datastore: string, log: Log): DeviceStore {
   const path = join(datastore, 'tandem-store.json');
-  const read = async (): Promise<DeviceRecords> => {
+  const readOwn = async (): Promise<DeviceRecords | undefined> => {
     const bytes = await files.read(path, maxStoreBytes).catch((cause: unknown) => {
       throw new UpdateError('storeUnusable', `Could not read the device store ${path}: ${wordsOf(cause)}`, {
         path,
         cause,
       });
     });
-    if (bytes === undefined) {
-      await sayIfOlderStoreIsHere(files, datastore, log);
-      return emptyRecords;
-    }
+    if (bytes === undefined) return undefined;
     const parsed = parseRecords(bytes);
     if ('records' in parsed) return parsed.records;
     log(
@@ -56,7 +59,20 @@ export function deviceStore(files: Files, datastore: string, log: Log): DeviceSt
     );
     await files.writeDurably(`${path}-broken`, bytes, 0o600);
     await files.removeDurably(path);
-    return emptyRecords;
+    return undefined;
+  };
+  const read = async (): Promise<DeviceRecords> => {
+    const own = await readOwn();
+    const mender = await readMenderStore(files, datastore, log);
+    if (mender === undefined || mender.digest === own?.['taken-over']) return own ?? emptyRecords;
+    log(
+      'info',
+      `Taking over from Mender's client: ${mender.records['artifact-name'] ?? 'no artifact name'}, ` +
+        (mender.records.state === undefined
+          ? 'no deployment in progress'
+          : `deployment ${mender.records.state.UpdateInfo.ID} in ${mender.records.state.Name}`),
+    );
+    return { ...mender.records, 'taken-over': mender.digest };
   };
   return {
     read,
@@ -92,7 +108,7 @@ function parseRecords(bytes: Uint8Array): { records: DeviceRecords } | { faults:
   const records = parsed as Readonly<Record<string, unknown>>;
   const provides = records['artifact-provides'];
   const faults = [
-    ...['artifact-name', 'artifact-group']
+    ...['artifact-name', 'artifact-group', 'taken-over']
       .filter((key) => records[key] !== undefined && typeof records[key] !== 'string')
       .map((key) => `${key}: not text`),
     ...(typeof provides === 'object' &&
@@ -108,12 +124,4 @@ function parseRecords(bytes: Uint8Array): { records: DeviceRecords } | { faults:
   ];
   // The faults above are exactly what the type says; none is left.
   return faults.length > 0 ? { faults } : { records: records as unknown as DeviceRecords };
-}
-
-async function sayIfOlderStoreIsHere(files: Files, datastore: string, log: Log): Promise<void> {
-  if ((await files.kind(join(datastore, 'mender-store'))) === undefined) return;
-  log(
-    'warning',
-    `The database mender-store in ${datastore} is of an earlier client and is not read by this version; artifact name and provides start anew.`,
-  );
 }

@@ -5,11 +5,12 @@ import { checkArtifact } from '../deployment/check-artifact.ts';
 import type { DeploymentNeeds } from '../deployment/deployment-needs.ts';
 import { UpdateError, wordsOf } from '../deployment/update-error.ts';
 import { softwareInstalled } from '../provides-store/apply-provides.ts';
-import { allProvides, type DeviceStore } from '../provides-store/device-store.ts';
+import { allProvides, type DeviceRecords, type DeviceStore } from '../provides-store/device-store.ts';
 
 /**
  * Gives a device that has no artifact name yet the one its image was built with: from `bootstrap.mender` in the datastore, which is
- * taken as the image itself is, without a signature, and removed whatever comes of it; else `unknown`. The caller holds the update lock.
+ * taken as the image itself is, without a signature, and removed whatever comes of it; from `artifact_info`, as images of generation 3
+ * have it; else `unknown`. The caller holds the update lock.
  */
 export async function installBootstrapArtifact(
   needs: DeploymentNeeds,
@@ -28,7 +29,22 @@ export async function installBootstrapArtifact(
     }
     await files.removeDurably(path);
   }
-  if ((await store.read())['artifact-name'] === undefined) await store.update({ 'artifact-name': 'unknown' });
+  if ((await store.read())['artifact-name'] !== undefined) return;
+  await store.update({ 'artifact-name': 'unknown', ...(await artifactInfo(needs)) });
+}
+
+/** What the image says in lines `artifact_name=…` and `artifact_group=…` (client contract 1.1). */
+async function artifactInfo({
+  system,
+  paths,
+}: DeploymentNeeds): Promise<Pick<DeviceRecords, 'artifact-name' | 'artifact-group'>> {
+  const bytes =
+    paths.artifactInfo === undefined ? undefined : await system.files.read(paths.artifactInfo, 4096);
+  const text = Buffer.from(bytes ?? '').toString();
+  const valueOf = (key: string): string | undefined => new RegExp(`^${key}=(.*\\S)`, 'm').exec(text)?.[1];
+  const [name, group] = [valueOf('artifact_name'), valueOf('artifact_group')];
+  if (name === undefined) return {};
+  return { 'artifact-name': name, ...(group === undefined ? {} : { 'artifact-group': group }) };
 }
 
 async function install(

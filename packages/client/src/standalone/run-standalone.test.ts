@@ -255,6 +255,17 @@ describe('an empty payload', () => {
     assert.deepEqual(await showProvides(device.needs(), signal), ['a=b', 'artifact_name=factory']);
   });
 
+  test('in an image of generation 3 is what artifact_info says, until an update says more', async (t) => {
+    const device = await commandDevice(t);
+    await rm(join(device.directory, 'data/tandem-store.json'));
+    const artifactInfo = join(device.directory, 'artifact_info');
+    await writeFile(artifactInfo, 'artifact_name=image-7 \nartifact_group=stable\n');
+    const needs = { ...device.needs(), paths: { ...device.needs().paths, artifactInfo } };
+    assert.deepEqual(await showProvides(needs, signal), ['artifact_group=stable', 'artifact_name=image-7']);
+    await writeFile(artifactInfo, 'artifact_name=image-8\n');
+    assert.equal(await showArtifact(needs, signal), 'image-7');
+  });
+
   test('that is broken as bootstrap artifact leaves the device unknown', async (t) => {
     const device = await commandDevice(t);
     await rm(join(device.directory, 'data/tandem-store.json'));
