@@ -6,7 +6,7 @@ import { importsOf, offenceOf } from './import-directions.ts';
 
 const offences: string[] = [];
 let count = 0;
-for (const file of globSync('packages/*/**/*.ts', {
+for (const file of globSync('packages/*/**/*.{ts,tsx}', {
   exclude: (name) => name.includes('node_modules') || name.endsWith('dist'),
 })) {
   const owner = file.split('/')[1] ?? '';

@@ -37,6 +37,8 @@ import { createSettings } from './users/settings.ts';
 import { registerUserRoutes } from './users/user-routes.ts';
 import { createUserTokens } from './users/user-tokens.ts';
 import { createUsers } from './users/users.ts';
+import { serveWebInterface } from './web-interface/serve-web-interface.ts';
+import type { WebFiles } from './web-interface/web-files.ts';
 
 export interface ServerParts {
   readonly database: Database;
@@ -48,6 +50,8 @@ export interface ServerParts {
   };
   readonly clock: Clock;
   readonly log: Log;
+  /** The web interface; without it the server is the API alone. */
+  readonly webFiles?: WebFiles | undefined;
   readonly configuration: {
     readonly tls: { readonly key: string; readonly cert: string } | undefined;
     /** What download links begin with; undefined for the address the server listens on. */
@@ -85,6 +89,7 @@ export function createServer({
   keys,
   clock,
   log,
+  webFiles,
   configuration,
 }: ServerParts): TandemServer {
   // Domains, and what each is told by the others.
@@ -188,6 +193,7 @@ export function createServer({
   registerIntegrationRoutes(register);
   const endChangeStreams = registerChangeRoutes(register, { database, authenticate: user, isAllowed });
   answerOtherMethods(http, allEndpoints);
+  serveWebInterface(http, webFiles);
 
   // Background.
   const stopBackground = [

@@ -2,6 +2,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import type { Clock } from '../clock.ts';
 import { splitAddress } from '../configuration/read-configuration.ts';
 import type { Configuration } from '../configuration/settings.ts';
@@ -13,6 +14,7 @@ import { createServer } from '../server.ts';
 import { ServerError } from '../server-error.ts';
 import { selfMadeCertificate, type Certificate, type SelfMadeCertificate } from '../tls/certificate.ts';
 import { loadSigningKeys } from '../tokens/signing-keys.ts';
+import { readWebFiles } from '../web-interface/web-files.ts';
 import {
   artifactsPath,
   keysPath,
@@ -28,6 +30,9 @@ export interface ServeWorld {
   /** What the person at the console should read; never the request log. */
   readonly print: (text: string) => void;
 }
+
+/** Where `npm ci` builds the web interface; packages name theirs by the setting. */
+const builtWebInterface = fileURLToPath(new URL('../../../web/dist', import.meta.url));
 
 /** No upload stands still for so long. */
 const longestUploadMs = 24 * 60 * 60 * 1000;
@@ -59,6 +64,7 @@ export async function serve(
       }),
       clock,
       log,
+      webFiles: await readWebFiles(configuration.webInterface ?? builtWebInterface),
       configuration: { ...configuration, tls, publicUrl: publicUrl(configuration, address) },
     });
     const url = await server.listen(address);
@@ -130,5 +136,5 @@ const invitation = ({ token, until }: { token: string; until: string }): string 
   [
     `There is no user yet. One-time token for the first administrator, good until ${until}:`,
     `  ${token}`,
-    'Redeem it with POST /api/tandem/v1/first-administrator {"token","email","password"}, or use `tandem-server user create`.',
+    'Give it at the address below in a browser (POST /api/tandem/v1/first-administrator for programs), or use `tandem-server user create`.',
   ].join('\n');
