@@ -18,6 +18,16 @@ export const lineLog =
     write(`${new Date(now()).toISOString()} ${level} ${escapeControls(message)}${rest}\n`);
   };
 
+/** The same as one JSON object a line, for what collects logs: time, level, message, and the fields beside them. */
+export const jsonLog =
+  (write: (line: string) => void, now: () => number): Log =>
+  (level, message, fields = {}) =>
+    write(`${JSON.stringify({ time: new Date(now()).toISOString(), level, message, ...fields })}\n`);
+
+export type LogFormat = 'text' | 'json';
+
+export const logAs = { text: lineLog, json: jsonLog } as const satisfies Record<LogFormat, typeof lineLog>;
+
 const printable = (value: LogValue): string =>
   typeof value === 'string' && !/^[\w./:@+-]+$/.test(value) ? JSON.stringify(value) : String(value);
 

@@ -1,5 +1,5 @@
 import { createInterface } from 'node:readline/promises';
-import { lineLog } from './log.ts';
+import { logAs } from './log.ts';
 import { runCommand } from './commands/run-command.ts';
 
 const maxLineLength = 4096;
@@ -17,7 +17,7 @@ const stopRequested = () =>
 process.exitCode = await runCommand(process.argv.slice(2), {
   environment: process.env,
   clock: Date.now,
-  log: lineLog((line) => process.stdout.write(line), Date.now),
+  log: (format) => logAs[format]((line) => process.stdout.write(line), Date.now),
   print: (text) => process.stdout.write(`${text}\n`),
   printError: (text) => process.stderr.write(`${text}\n`),
   readLine: async () => {

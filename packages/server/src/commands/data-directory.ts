@@ -44,3 +44,21 @@ export async function exists(path: string): Promise<boolean> {
     throw error;
   }
 }
+
+/**
+ * Throws `badRequest` for root on the data of another user: the server could not read what root makes there.
+ * A directory that is not there yet is nobody's.
+ */
+export async function assertNotRootElsewhere(
+  dataDirectory: string,
+  user = process.geteuid?.(),
+): Promise<void> {
+  if (user !== 0 || !(await exists(dataDirectory))) return;
+  const { uid } = await stat(dataDirectory);
+  if (uid === 0) return;
+  throw new ServerError(
+    'badRequest',
+    `${dataDirectory} belongs to user ${uid}, who could not read what root makes there: ` +
+      `run this as that user, such as by setpriv --reuid=${uid} --clear-groups`,
+  );
+}

@@ -273,7 +273,25 @@ describe('the command', () => {
       TANDEM_LISTEN: 'bad',
       TANDEM_HTTP: 'maybe',
     });
-    assert.match(errors, /--listen bad: give HOST:PORT.*\n--http maybe: give true or false/);
+    assert.match(errors, /TANDEM_LISTEN=bad: give HOST:PORT.*\nTANDEM_HTTP=maybe: give true or false/);
+  });
+});
+
+describe('tandem-server config', () => {
+  it('prints what counts, and fails for what cannot be served with', async () => {
+    const good = await runHere(['config', '--data-dir', '/x', '--no-http'], { TANDEM_HTTP: 'true' });
+    assert.equal(good.code, 0, good.errors);
+    assert.match(good.printed, /^# --data-dir\ndata-dir = \/x$/m);
+    assert.match(good.printed, /^# --http\nhttp = false$/m);
+    const bad = await runHere(['config', '--data-dir', '/x', '--tls-cert', '/c']);
+    assert.equal(bad.code, 2);
+    assert.match(bad.errors, /--tls-cert and --tls-key go together/);
+  });
+
+  it('prints a configuration file to begin with', async () => {
+    const { code, printed } = await runHere(['config', '--example']);
+    assert.equal(code, 0);
+    assert.match(printed, /^#data-dir = PATH$/m);
   });
 });
 
@@ -284,7 +302,7 @@ async function runHere(args: readonly string[], environment: Readonly<Record<str
   const code = await runCommand(args, {
     environment,
     clock: Date.now,
-    log: silentLog,
+    log: () => silentLog,
     print: (text) => printed.push(text),
     printError: (text) => errors.push(text),
     readLine: () => Promise.resolve(''),

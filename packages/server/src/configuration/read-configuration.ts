@@ -1,52 +1,142 @@
-import { resolve } from 'node:path';
+import { readFile, stat } from 'node:fs/promises';
 import { ServerError } from '../server-error.ts';
-import { settings, type Configuration, type Setting } from './settings.ts';
+import { readConfigurationFile, type Given } from './configuration-file.ts';
+import {
+  configurationFile,
+  mayBeSecret,
+  secretFile,
+  settings,
+  type Configuration,
+  type Setting,
+} from './settings.ts';
+import { valueTypes } from './value-types.ts';
+
+export { splitAddress } from './value-types.ts';
 
 /** Values as the command line gives them: by option name. */
 export type OptionValues = Readonly<Record<string, string | boolean | undefined>>;
+export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Options, then environment, then defaults. Throws `badRequest` naming every setting that is wrong, and how. */
-export function readConfiguration(
+/** One setting as it counts, and where it came from. */
+export interface Settled {
+  readonly setting: Setting;
+  /** Undefined where nothing was given and there is no default. */
+  readonly value: string | number | boolean | undefined;
+  /** `default`, or how the one who gave it calls it: `--listen`, `TANDEM_LISTEN`, `/etc/tandem/server.conf:3 listen`. */
+  readonly source: string;
+}
+
+/**
+ * Options, then environment, then the configuration file (named by `--config` or TANDEM_CONFIG), then defaults. An empty value
+ * counts as none. With `names`, only those settings are looked at.
+ * Throws `badRequest` naming every value that is wrong: where it stands, what was given unless it is secret, and what is wanted.
+ */
+export async function readConfiguration(
   options: OptionValues,
-  environment: Readonly<Record<string, string | undefined>>,
-): Configuration {
-  const faults: string[] = [];
-  const values = Object.entries<Setting>(settings).map(([name, setting]) => {
-    const given = options[setting.option] ?? environment[setting.environment];
-    if (given === undefined || given === '') return [name, setting.default];
-    const value = read[setting.type](given);
-    // A URL of a database may have a password in it.
-    const shown = setting.type === 'database' ? '' : ` ${String(given)}`;
-    if (value === undefined) faults.push(`--${setting.option}${shown}: give ${wanted[setting.type]}`);
-    return [name, value];
-  });
-  // The table's types are those of the readers below.
-  const configuration = Object.fromEntries(values) as Configuration;
-  faults.push(...contradictions(configuration));
+  environment: Environment,
+  names: readonly (keyof Configuration)[] = namesOfSettings,
+): Promise<Configuration> {
+  const settled = await settleConfiguration(options, environment, names);
+  // The table's types are those of the readers.
+  const configuration = Object.fromEntries(
+    names.map((name, index) => [name, settled[index]?.value]),
+  ) as unknown as Configuration;
+  const faults = contradictions(configuration);
   if (faults.length > 0) throw new ServerError('badRequest', faults.join('\n'));
   return configuration;
 }
 
-type Given = string | boolean;
+const namesOfSettings = Object.keys(settings) as (keyof Configuration)[];
 
-const read: Readonly<Record<Setting['type'], (given: Given) => string | number | boolean | undefined>> = {
-  path: (given) => resolve(String(given)),
-  address: (given) => (splitAddress(String(given)) === undefined ? undefined : String(given)),
-  url: (given) => webUrl(String(given)),
-  database: (given) => databaseUrl(String(given)),
-  flag: (given) =>
-    given === true || given === 'true' ? true : given === false || given === 'false' ? false : undefined,
-  count: (given) => (/^[0-9]{1,15}$/.test(String(given)) ? Number(given) : undefined),
-};
+/** The settings one by one, in the order of `names`; contradictions between them are not looked for. */
+export async function settleConfiguration(
+  options: OptionValues,
+  environment: Environment,
+  names: readonly (keyof Configuration)[] = namesOfSettings,
+): Promise<Settled[]> {
+  const path = options[configurationFile.option] ?? environment[configurationFile.environment];
+  const faults: string[] = [];
+  const file =
+    typeof path === 'string' && path !== ''
+      ? await readConfigurationFile(path, Object.values(settings), faults)
+      : new Map<string, Given>();
+  const settled: Settled[] = [];
+  for (const name of names) {
+    const setting: Setting = settings[name];
+    const given = await whatIsGiven(setting, options, environment, file, faults);
+    const type = valueTypes[setting.type];
+    const value = given === undefined ? setting.default : type.read(given.text);
+    if (given !== undefined && value === undefined) faults.push(`${shown(given, type)}: give ${type.wanted}`);
+    settled.push({ setting, value, source: given?.source ?? 'default' });
+  }
+  if (faults.length > 0) throw new ServerError('badRequest', faults.join('\n'));
+  return settled;
+}
 
-const wanted: Readonly<Record<Setting['type'], string>> = {
-  path: 'a path',
-  address: 'HOST:PORT, such as 0.0.0.0:443 or [::]:443',
-  url: 'a URL that begins with https:// or http:// and has no query',
-  database: 'postgres://USER@HOST:PORT/NAME',
-  flag: 'true or false',
-  count: 'a whole number',
-};
+/** The first of the sources that says something; what may not be said there is a fault. */
+async function whatIsGiven(
+  setting: Setting,
+  options: OptionValues,
+  environment: Environment,
+  file: ReadonlyMap<string, Given>,
+  faults: string[],
+): Promise<Given | undefined> {
+  const named = secretFile(setting);
+  const isIn = (text: string | boolean | undefined): text is string | boolean =>
+    text !== undefined && text !== '';
+  const given = (name: string, text: string | boolean): Given => ({ source: name, text: String(text) });
+  const content = async (pointer: Given): Promise<Given | undefined> => {
+    const text = await secretIn(pointer, faults);
+    return text === undefined ? undefined : { source: pointer.source, text };
+  };
+
+  const option = options[setting.option];
+  if (isIn(option)) {
+    if (valueTypes[setting.type].isSecret(String(option))) {
+      faults.push(
+        `--${setting.option}: a secret on the command line is seen by every user of the machine: ` +
+          `give it by ${setting.environment}, or in a file named by --${named.option}`,
+      );
+      return undefined;
+    }
+    return given(`--${setting.option}`, option);
+  }
+  const optionFile = options[named.option];
+  if (isIn(optionFile)) return content(given(`--${named.option}`, optionFile));
+  const variable = environment[setting.environment];
+  if (isIn(variable)) return given(setting.environment, variable);
+  const variableFile = environment[named.environment];
+  if (mayBeSecret(setting) && isIn(variableFile)) return content(given(named.environment, variableFile));
+  const line = file.get(setting.option);
+  if (line !== undefined) return line;
+  const lineFile = file.get(named.option);
+  return lineFile === undefined ? undefined : content(lineFile);
+}
+
+const maxSecretBytes = 65_536;
+
+/** The file's text without the line end at its end. */
+async function secretIn({ text: path, source }: Given, faults: string[]): Promise<string | undefined> {
+  try {
+    const { size } = await stat(path);
+    if (size > maxSecretBytes) throw new Error(`it has ${size} bytes, and may have ${maxSecretBytes}`);
+    return (await readFile(path, 'utf8')).replace(/\r?\n$/, '');
+  } catch (error) {
+    faults.push(
+      `${source} ${path} cannot be read: ${error instanceof Error ? error.message : String(error)}`,
+    );
+    return undefined;
+  }
+}
+
+type AnyType = (typeof valueTypes)[keyof typeof valueTypes];
+
+/** `--listen nowhere`, `TANDEM_LISTEN=nowhere`, `server.conf:3 listen = nowhere`; the value is left out when it is secret. */
+function shown({ source, text }: Given, type: AnyType): string {
+  if (type.isSecret(text)) return source;
+  const between = source.startsWith('--') ? ' ' : source.includes(' ') ? ' = ' : '=';
+  return `${source}${between}${text}`;
+}
 
 function contradictions({ dataDirectory, http, tlsCertificate, tlsKey }: Configuration): string[] {
   return [
@@ -56,24 +146,6 @@ function contradictions({ dataDirectory, http, tlsCertificate, tlsKey }: Configu
     ...((tlsCertificate === undefined) === (tlsKey === undefined)
       ? []
       : ['--tls-cert and --tls-key go together']),
-    ...(http && tlsCertificate !== undefined ? ['--http and --tls-cert exclude each other'] : []),
+    ...(http === true && tlsCertificate !== undefined ? ['--http and --tls-cert exclude each other'] : []),
   ];
 }
-
-/** `[::1]:443` as well; undefined when it is no address. */
-export function splitAddress(address: string): { host: string; port: number } | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:[\]\s]+)):([0-9]{1,5})$/.exec(address);
-  const port = Number(match?.[3]);
-  const host = match?.[1] ?? match?.[2];
-  return host === undefined || port > 65_535 ? undefined : { host, port };
-}
-
-function webUrl(text: string): string | undefined {
-  const url = URL.canParse(text) ? new URL(text) : undefined;
-  if (url === undefined || !['http:', 'https:'].includes(url.protocol)) return undefined;
-  return url.search === '' && url.hash === '' && url.username === '' ? text.replace(/\/+$/, '') : undefined;
-}
-
-/** Whatever libpq understands; undefined for anything else. */
-const databaseUrl = (text: string): string | undefined =>
-  /^postgres(ql)?:\/\//.test(text) && URL.canParse(text) ? text : undefined;
