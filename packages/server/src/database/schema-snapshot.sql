@@ -25,6 +25,15 @@ CREATE TABLE artifact_generations (
   PRIMARY KEY (tenant, artifact_id)
 ) STRICT;
 
+CREATE TABLE artifact_objects (
+  tenant      TEXT NOT NULL,
+  artifact_id TEXT NOT NULL,
+  object_id   TEXT NOT NULL,
+  sha256      TEXT NOT NULL,
+  PRIMARY KEY (tenant, artifact_id),
+  FOREIGN KEY (tenant, artifact_id) REFERENCES artifacts (tenant, id)
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE artifact_payload_types (
   tenant       TEXT NOT NULL,
   artifact_id  TEXT NOT NULL,
@@ -221,6 +230,15 @@ CREATE TABLE devices (
   UNIQUE (tenant, id_data_hash)
 ) STRICT;
 
+CREATE TABLE direct_uploads (
+  tenant    TEXT NOT NULL REFERENCES tenants (id),
+  id        TEXT NOT NULL,
+  requested INTEGER NOT NULL,
+  completed INTEGER,
+  attempts  INTEGER NOT NULL,
+  PRIMARY KEY (tenant, id)
+) STRICT;
+
 CREATE TABLE first_administrators (
   tenant  TEXT PRIMARY KEY REFERENCES tenants (id),
   user_id TEXT NOT NULL,
@@ -311,6 +329,8 @@ CREATE TABLE users (
 CREATE INDEX active_deployments ON deployments (tenant, created) WHERE active = 1;
 
 CREATE INDEX artifact_depends_by_artifact ON artifact_depends (tenant, artifact_id);
+
+CREATE INDEX artifact_objects_by_object ON artifact_objects (tenant, object_id);
 
 CREATE INDEX artifacts_by_name ON artifacts (tenant, name, id) WHERE deleted IS NULL;
 

@@ -7,6 +7,7 @@ import { deployments } from './0006-deployments.ts';
 import { deviceConfigurations } from './0007-device-configurations.ts';
 import { artifactGenerations } from './0008-artifact-generations.ts';
 import { statusReports } from './0009-status-reports.ts';
+import { storedObjects } from './0010-stored-objects.ts';
 
 export interface Migration {
   readonly name: string;
@@ -24,4 +25,5 @@ export const migrations: readonly Migration[] = [
   deviceConfigurations, // 7
   artifactGenerations, // 8
   statusReports, // 9
+  storedObjects, // 10
 ];
