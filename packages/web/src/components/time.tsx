@@ -1,0 +1,24 @@
+/** A moment, as people say it; the exact one is its title. */
+export const Time = ({ at }: { readonly at: string | undefined }) => {
+  if (at === undefined || at.startsWith('0001-')) return <>–</>;
+  return (
+    <time dateTime={at} title={new Date(at).toLocaleString()}>
+      {ago(Date.now() - Date.parse(at))}
+    </time>
+  );
+};
+
+// prettier-ignore
+const units = [
+  { name: 'day',    ms: 86_400_000 },
+  { name: 'hour',   ms: 3_600_000 },
+  { name: 'minute', ms: 60_000 },
+  { name: 'second', ms: 1000 },
+] as const;
+
+const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
+
+function ago(ms: number): string {
+  const unit = units.find((candidate) => Math.abs(ms) >= candidate.ms);
+  return unit === undefined ? 'now' : words.format(-Math.round(ms / unit.ms), unit.name);
+}
