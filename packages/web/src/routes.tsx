@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { addressOf, readDeviceQuery } from './pages/devices/device-query.ts';
 import { PageNotFound } from './shell/page-not-found.tsx';
 import { Root } from './shell/root.tsx';
 
@@ -14,6 +15,7 @@ const dashboard = createRoute({
 const devices = createRoute({
   getParentRoute: () => root,
   path: '/devices',
+  validateSearch: (search) => addressOf(readDeviceQuery(search)),
   component: lazyRouteComponent(() => import('./pages/devices/devices-page.tsx'), 'DevicesPage'),
 });
 const device = createRoute({

@@ -1,9 +1,12 @@
+import { useNow } from './use-now.ts';
+
 /** A moment, as people say it; the exact one is its title. */
 export const Time = ({ at }: { readonly at: string | undefined }) => {
+  const now = useNow();
   if (at === undefined || at.startsWith('0001-')) return <>–</>;
   return (
     <time dateTime={at} title={new Date(at).toLocaleString()}>
-      {ago(Date.now() - Date.parse(at))}
+      {ago(now - Date.parse(at))}
     </time>
   );
 };
