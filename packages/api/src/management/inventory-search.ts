@@ -70,7 +70,7 @@ export const searchInventory = defineEndpoint({
   summary: 'Devices that match all filters; X-Total-Count, no Link headers',
   body: jsonBody(SearchBody),
   responses: { 200: json(Type.Array(InventoryDevice)) },
-  errors: [400, 401, 415],
+  errors: [400, 401, 415, 503],
 });
 
 export const listFilterAttributes = defineEndpoint({
@@ -82,7 +82,7 @@ export const listFilterAttributes = defineEndpoint({
   responses: {
     200: json(Type.Array(Type.Object({ name: Type.String(), scope: Type.String(), count: Type.Integer() }))),
   },
-  errors: [401],
+  errors: [401, 503],
 });
 
 const CountsByTier = Type.Object({ standard: Type.Integer(), micro: Type.Integer(), system: Type.Integer() });
@@ -94,5 +94,5 @@ export const getInventoryStatistics = defineEndpoint({
   path: `${base}/statistics`,
   summary: 'How many devices there are by status and tier',
   responses: { 200: json(Type.Object({ devices_by_status: Type.Record(Type.String(), CountsByTier) })) },
-  errors: [401],
+  errors: [401, 503],
 });

@@ -53,7 +53,7 @@ export const listInventory = defineEndpoint({
     { additionalProperties: Type.Array(Type.String()) },
   ),
   responses: { 200: json(Type.Array(InventoryDevice)) },
-  errors: [400, 401],
+  errors: [400, 401, 503],
 });
 
 export const getInventory = defineEndpoint({
@@ -148,7 +148,7 @@ export const listGroups = defineEndpoint({
   summary: 'Names of the static groups',
   query: Type.Object({ status: Type.Optional(Type.String()) }),
   responses: { 200: json(Type.Array(Type.String())) },
-  errors: [400, 401],
+  errors: [400, 401, 503],
 });
 
 export const listGroupDevices = defineEndpoint({
@@ -160,7 +160,7 @@ export const listGroupDevices = defineEndpoint({
   params: groupName,
   query: Type.Object(pagingQuery),
   responses: { 200: json(Type.Array(Type.String())) },
-  errors: [400, 401, 404],
+  errors: [400, 401, 404, 503],
 });
 
 const changingGroup = {

@@ -5,6 +5,12 @@ export type DatabaseErrorCode =
   | 'notCommitted'
   | 'newerSchema'
   | 'closed'
+  /** A search was longer under way than it may be. */
+  | 'tookTooLong'
+  /** A search did not get its turn. */
+  | 'tooBusy'
+  /** A regular expression that the engine does not understand. */
+  | 'badPattern'
   /** A text the engine cannot hold: with U+0000 in it, or too long for an index. */
   | 'unstorableText';
 

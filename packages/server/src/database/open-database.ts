@@ -3,14 +3,22 @@ import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { Kysely } from 'kysely';
 import type { Clock } from '../clock.ts';
 import { migrate } from './migrate.ts';
-import { sqliteDialect } from './sqlite-dialect.ts';
+import { searchLimits, type SearchLimits } from './search-limits.ts';
+import { searchQueries } from './search-queries.ts';
+import { searchConnection, sqliteConnection, sqliteDialect } from './sqlite-dialect.ts';
+import { letBeInterrupted } from './sqlite-functions.ts';
 import type { Reader, Tables, Transaction } from './tables.ts';
 import { groupCommit } from './unit-of-work.ts';
 
 /** The store of the server, whatever engine is below. */
 export interface Database {
-  /** Committed state. A read that decides about a write belongs into the unit of work instead. */
+  /** Committed state, for point reads. A read that decides about a write belongs into the unit of work instead. */
   readonly read: Reader;
+  /**
+   * As `read`, for what goes through many rows: searches, lists, counts. It runs beside the polls instead of before them, and ends:
+   * a query may throw a DatabaseError `tookTooLong` or `tooBusy`. What was committed before it is asked, it sees.
+   */
+  readonly search: Reader;
   /**
    * The only transaction there is. Resolves with the result of `work` once it is durable; rolls back when `work` throws.
    * `work` awaits nothing but queries on `tx` (no network, no files): others stand in line behind it. It changes nothing but the
@@ -25,18 +33,24 @@ export interface Database {
 const busyTimeoutMs = 5000;
 
 /**
- * Opens (or makes) the SQLite file and brings its schema up to date. Two connections: one writes, one reads committed state only.
- * Throws a DatabaseError when the schema is newer than this server.
+ * Opens (or makes) the SQLite file and brings its schema up to date. Three connections: one writes, one reads committed state only, and
+ * one searches in a thread of its own. Throws a DatabaseError when the schema is newer than this server.
  */
-export async function openSqliteDatabase(path: string, clock: Clock): Promise<Database> {
+export async function openSqliteDatabase(
+  path: string,
+  clock: Clock,
+  limits: SearchLimits = searchLimits,
+): Promise<Database> {
   await makePrivate(path);
   const writer = connect(path);
   migrate(writer, clock());
   const reader = connect(path);
   reader.exec('PRAGMA query_only = ON');
 
-  const write = new Kysely<Tables>({ dialect: sqliteDialect(writer, 'writing') });
-  const read = new Kysely<Tables>({ dialect: sqliteDialect(reader, 'reading') });
+  const write = new Kysely<Tables>({ dialect: sqliteDialect(sqliteConnection(writer, 'writing')) });
+  const read = new Kysely<Tables>({ dialect: sqliteDialect(sqliteConnection(reader, 'reading')) });
+  const queries = searchQueries({ path, busyTimeoutMs }, limits);
+  const search = new Kysely<Tables>({ dialect: sqliteDialect(searchConnection(queries)) });
   // The brand is given here and nowhere else.
   const transaction = write as Transaction;
   const group = groupCommit(
@@ -45,6 +59,7 @@ export async function openSqliteDatabase(path: string, clock: Clock): Promise<Da
   );
   return {
     read,
+    search,
     unitOfWork: group.unitOfWork,
     // One writer: what is committed has every smaller number before it.
     settledChanges: async () => {
@@ -55,6 +70,7 @@ export async function openSqliteDatabase(path: string, clock: Clock): Promise<Da
       return last ?? 0;
     },
     close: async () => {
+      await queries.close();
       await group.close();
       reader.close();
       writer.close();
@@ -76,6 +92,7 @@ function connect(path: string): DatabaseSync {
   const sqlite = new DatabaseSync(path, { timeout: busyTimeoutMs });
   // synchronous=FULL with WAL: a commit is on disk when it returns; group commit makes that affordable.
   sqlite.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;');
+  letBeInterrupted(sqlite);
   return sqlite;
 }
 

@@ -1,5 +1,5 @@
 import { Kysely } from 'kysely';
-import { Pool, types, type ClientBase, type PoolConfig } from 'pg';
+import { Pool, types, type ClientBase, type PoolClient, type PoolConfig } from 'pg';
 import type { Clock } from '../clock.ts';
 import { DatabaseError } from './database-error.ts';
 import type { Database } from './open-database.ts';
@@ -7,25 +7,36 @@ import { postgresDialect } from './postgres-dialect.ts';
 import { migratePostgres } from './postgres-migrate.ts';
 import { settledChanges } from './postgres-settled-changes.ts';
 import { postgresUnitOfWork } from './postgres-unit-of-work.ts';
+import { searchLimits, type SearchLimits } from './search-limits.ts';
 import type { Tables } from './tables.ts';
 
 /** Units of work at one time: more of them would hinder each other more than they gain. */
 const maxWriters = 4;
 const maxReaders = 8;
+const maxSearches = 2;
 const connectTimeoutMs = 30_000;
 const statementTimeoutMs = 60_000;
 
 /**
- * Connects to PostgreSQL (14 or newer) and brings the schema up to date; several servers may do so at once. Two pools: one writes,
- * one reads committed state only. The URL is libpq's; what it leaves out comes from PGHOST, PGPASSWORD and the like.
+ * Connects to PostgreSQL (14 or newer) and brings the schema up to date; several servers may do so at once. Three pools: one writes,
+ * one reads committed state only, and one searches. The URL is libpq's; what it leaves out comes from PGHOST, PGPASSWORD and the like.
  * Throws a DatabaseError, which never shows the password: `failed`, or `newerSchema`.
  */
-export async function openPostgresDatabase(url: string, clock: Clock): Promise<Database> {
+export async function openPostgresDatabase(
+  url: string,
+  clock: Clock,
+  limits: SearchLimits = searchLimits,
+): Promise<Database> {
   const writers = pool(url, maxWriters, 'SET default_transaction_isolation = serializable');
-  const readers = pool(url, maxReaders, 'SET default_transaction_read_only = on');
+  const readers = pool(url, maxReaders, readOnly);
+  const searchers = pool(url, maxSearches, readOnly, {
+    statement_timeout: limits.runMs,
+    connectionTimeoutMillis: limits.waitMs,
+  });
   const close = async () => {
     await writers.end();
     await readers.end();
+    await searchers.end();
   };
   try {
     await migratePostgres(writers, clock());
@@ -34,19 +45,13 @@ export async function openPostgresDatabase(url: string, clock: Clock): Promise<D
     if (cause instanceof DatabaseError) throw cause;
     throw new DatabaseError('failed', `the database ${withoutSecrets(url)} cannot be used`, { cause });
   }
-  const read = new Kysely<Tables>({
-    dialect: postgresDialect({
-      acquire: () => readers.connect(),
-      // Only what `acquire` gave comes back.
-      release: (client) => {
-        if ('release' in client && typeof client.release === 'function') client.release();
-      },
-    }),
-  });
+  const read = readerOn(() => readers.connect());
+  const search = readerOn(() => connectInTurn(searchers, limits));
   const state = { isClosed: false };
   const unitOfWork = postgresUnitOfWork(writers);
   return {
     read,
+    search,
     unitOfWork: (work) =>
       state.isClosed
         ? Promise.reject(new DatabaseError('closed', 'the database is closed'))
@@ -59,7 +64,35 @@ export async function openPostgresDatabase(url: string, clock: Clock): Promise<D
   };
 }
 
-function pool(url: string, max: number, setUp: string): Pool {
+const readOnly = 'SET default_transaction_read_only = on';
+
+const readerOn = (acquire: () => Promise<PoolClient>): Kysely<Tables> =>
+  new Kysely<Tables>({
+    dialect: postgresDialect({
+      acquire,
+      // Only what `acquire` gave comes back.
+      release: (client) => {
+        if ('release' in client && typeof client.release === 'function') client.release();
+      },
+    }),
+  });
+
+/** A connection to search on, once others have done so. Throws a DatabaseError `tooBusy`. */
+async function connectInTurn(searchers: Pool, { maxWaiting }: SearchLimits): Promise<PoolClient> {
+  if (searchers.waitingCount >= maxWaiting) throw tooBusy();
+  try {
+    return await searchers.connect();
+  } catch (cause) {
+    // The pool has no code for it: all its connections are in use, and have been for the whole time.
+    if (searchers.totalCount >= maxSearches && searchers.idleCount === 0) throw tooBusy(cause);
+    throw cause;
+  }
+}
+
+const tooBusy = (cause?: unknown) =>
+  new DatabaseError('tooBusy', 'too many searches are waiting: try again later', { cause });
+
+function pool(url: string, max: number, setUp: string, limits: PoolConfig = {}): Pool {
   const config: PoolConfig = {
     connectionString: url,
     max,
@@ -69,6 +102,7 @@ function pool(url: string, max: number, setUp: string): Pool {
     idle_in_transaction_session_timeout: statementTimeoutMs,
     keepAlive: true,
     types: { getTypeParser },
+    ...limits,
     verify: (client, done) => client.query(setUp, (error) => done(error)),
   };
   const made = new Pool(config);

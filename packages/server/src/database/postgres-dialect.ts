@@ -58,7 +58,7 @@ const connectionOn = (client: ClientBase): DatabaseConnection => ({
         ...(writing.has(command) ? { numAffectedRows: BigInt(rowCount ?? 0) } : {}),
       };
     } catch (error) {
-      throw tooLong(error) ? unstorable('is too long for an index of PostgreSQL', error) : error;
+      throw inOurWords(error);
     }
   },
   streamQuery: () => {
@@ -80,5 +80,17 @@ function storable(value: Value): Value {
 const unstorable = (why: string, cause?: unknown) =>
   new DatabaseError('unstorableText', `a text cannot be stored: it ${why}`, { cause });
 
-// 54000 program_limit_exceeded, which is also what an oversize entry of an index answers.
-const tooLong = (error: unknown): boolean => error instanceof PostgresError && error.code === '54000';
+/** What PostgreSQL says of what was asked for, by SQLSTATE, in our words; anything else is our fault, or its own. */
+const faultsOfTheCaller: Readonly<Record<string, (cause: unknown) => DatabaseError>> = {
+  // program_limit_exceeded, which is also what an oversize entry of an index answers
+  '54000': (cause) => unstorable('is too long for an index of PostgreSQL', cause),
+  // query_canceled, by statement_timeout
+  '57014': (cause) =>
+    new DatabaseError('tookTooLong', 'the search took too long and was ended: narrow it', { cause }),
+  // invalid_regular_expression
+  '2201B': (cause) =>
+    new DatabaseError('badPattern', 'value: is not a regular expression of PostgreSQL.', { cause }),
+};
+
+const inOurWords = (error: unknown): unknown =>
+  (error instanceof PostgresError ? faultsOfTheCaller[error.code ?? ''] : undefined)?.(error) ?? error;

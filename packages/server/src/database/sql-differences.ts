@@ -55,6 +55,18 @@ export function isTextIn(
     : sql<SqlBool>`${text} IN (SELECT jsonb_array_elements_text(${json}::jsonb))`;
 }
 
+/** Whether a column that holds a JSON list of texts has none that is not in `list`. */
+export function isWithin(
+  engine: Engine,
+  column: RawBuilder<unknown>,
+  list: readonly string[],
+): RawBuilder<SqlBool> {
+  const json = JSON.stringify(list);
+  return engine === 'sqlite'
+    ? sql<SqlBool>`NOT EXISTS (SELECT 1 FROM json_each(${column}) AS own WHERE own.value NOT IN (SELECT value FROM json_each(${json})))`
+    : sql<SqlBool>`${column}::jsonb <@ ${json}::jsonb`;
+}
+
 /** As isTextIn, for numbers. */
 export function isNumberIn(
   engine: Engine,
@@ -72,6 +84,21 @@ export const isText = (engine: Engine, text: string): RawBuilder<SqlBool> =>
   engine === 'sqlite'
     ? sql<SqlBool>`v.text_value = ${text}`
     : sql<SqlBool>`(left(v.text_value, 128) = left(${text}, 128) AND v.text_value = ${text})`;
+
+/**
+ * Whether a text matches a pattern somewhere: ECMAScript's on SQLite, where only `Database.search` can, PostgreSQL's own there. Those
+ * differ in what is rarely used; the end of a word, which is not, is put into PostgreSQL's letters.
+ */
+export const matches = (engine: Engine, text: RawBuilder<unknown>, pattern: string): RawBuilder<SqlBool> =>
+  engine === 'sqlite'
+    ? sql<SqlBool>`${text} REGEXP ${pattern}`
+    : sql<SqlBool>`${text} ~ ${pattern.replaceAll(/\\.|\[(?:\\.|[^\]])*\]/gs, (part) => postgresEscapes[part] ?? part)}`;
+
+const postgresEscapes: Readonly<Record<string, string>> = { '\\b': '\\y', '\\B': '\\Y' };
+
+/** True, and to be asked of each row where there may be many: see letBeInterrupted. PostgreSQL needs no such thing. */
+export const stillWanted = (engine: Engine): RawBuilder<SqlBool> =>
+  engine === 'sqlite' ? sql<SqlBool>`still_wanted()` : sql<SqlBool>`TRUE`;
 
 /**
  * What a device is sorted by, out of the rows `v` of one attribute: nothing before numbers before texts, which is SQLite's own

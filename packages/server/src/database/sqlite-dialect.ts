@@ -11,23 +11,22 @@ import {
 } from 'kysely';
 import { boundValue } from './bound-value.ts';
 import { DatabaseError } from './database-error.ts';
+import type { SearchQueries } from './search-queries.ts';
 
 const maxCachedStatements = 500;
 
 /**
- * Kysely on `node:sqlite`. One connection, used as it comes: who may use it when is settled by the unit of work, so that Kysely's
- * own transactions are refused here. The connection that writes is used inside a transaction alone: a query of a unit of work that
- * has ended is refused, instead of being stored by itself.
+ * Kysely on SQLite. One connection, used as it comes: who may use it when is settled by the unit of work, so that Kysely's own
+ * transactions are refused here.
  */
-export const sqliteDialect = (sqlite: DatabaseSync, use: 'reading' | 'writing'): Dialect => ({
+export const sqliteDialect = (connection: DatabaseConnection): Dialect => ({
   createAdapter: () => new SqliteAdapter(),
   createQueryCompiler: () => new SqliteQueryCompiler(),
   createIntrospector: (kysely) => new SqliteIntrospector(kysely),
-  createDriver: () => sqliteDriver(sqlite, use),
+  createDriver: () => sqliteDriver(connection),
 });
 
-function sqliteDriver(sqlite: DatabaseSync, use: 'reading' | 'writing'): Driver {
-  const connection = sqliteConnection(sqlite, use);
+function sqliteDriver(connection: DatabaseConnection): Driver {
   const refuse = () => Promise.reject(new DatabaseError('misuse', 'transactions begin by unitOfWork alone'));
   return {
     init: () => Promise.resolve(),
@@ -40,8 +39,11 @@ function sqliteDriver(sqlite: DatabaseSync, use: 'reading' | 'writing'): Driver 
   };
 }
 
-/** Statements are compiled once and kept, the least recently used given up first. */
-function sqliteConnection(sqlite: DatabaseSync, use: 'reading' | 'writing'): DatabaseConnection {
+/**
+ * On this thread. The connection that writes is used inside a transaction alone: a query of a unit of work that has ended is refused,
+ * instead of being stored by itself. Statements are compiled once and kept, the least recently used given up first.
+ */
+export function sqliteConnection(sqlite: DatabaseSync, use: 'reading' | 'writing'): DatabaseConnection {
   const statements = new Map<string, Prepared>();
   const prepare = (sql: string): Prepared => {
     const statement = statements.get(sql) ?? prepared(sqlite, sql);
@@ -58,15 +60,27 @@ function sqliteConnection(sqlite: DatabaseSync, use: 'reading' | 'writing'): Dat
         return Promise.reject(new DatabaseError('misuse', 'the unit of work of this query has ended'));
       }
       try {
-        return Promise.resolve(run<R>(prepare(query.sql), query));
+        return Promise.resolve(runHere<R>(prepare(query.sql), query));
       } catch (error) {
         return Promise.reject(error instanceof Error ? error : new DatabaseError('failed', String(error)));
       }
     },
-    streamQuery: () => {
-      throw new DatabaseError('misuse', 'rows are read in pages, not streamed');
-    },
+    streamQuery: refuseToStream,
   };
+}
+
+/** On the thread that searches. */
+export const searchConnection = ({ run }: Pick<SearchQueries, 'run'>): DatabaseConnection => ({
+  executeQuery: async <R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> => {
+    const values = parameters.map((value, position) => boundValue(value, position, sql));
+    // The rows are what the query's type says: Kysely derives R from the tables.
+    return { rows: (await run({ sql, parameters: values })) as R[] };
+  },
+  streamQuery: refuseToStream,
+});
+
+function refuseToStream(): never {
+  throw new DatabaseError('misuse', 'rows are read in pages, not streamed');
 }
 
 interface Prepared {
@@ -80,7 +94,7 @@ function prepared(sqlite: DatabaseSync, sql: string): Prepared {
   return { statement, returnsRows: statement.columns().length > 0 };
 }
 
-function run<R>({ statement, returnsRows }: Prepared, query: CompiledQuery): QueryResult<R> {
+function runHere<R>({ statement, returnsRows }: Prepared, query: CompiledQuery): QueryResult<R> {
   const values = query.parameters.map((value, position) => boundValue(value, position, query.sql));
   if (returnsRows) {
     // The rows are what the query's type says: Kysely derives R from the tables.

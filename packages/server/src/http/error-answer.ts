@@ -1,5 +1,5 @@
 import type { FastifyError } from 'fastify';
-import { DatabaseError } from '../database/database-error.ts';
+import { DatabaseError, type DatabaseErrorCode } from '../database/database-error.ts';
 import { ServerError, type ServerErrorCode } from '../server-error.ts';
 
 /** The one place where errors get their status. */
@@ -21,6 +21,15 @@ const statuses = {
   unavailable:          503,
 } as const satisfies Record<ServerErrorCode, number>;
 
+/** What a database says of the request, not of itself; its words go to the caller. */
+const databaseAnswers: Readonly<Partial<Record<DatabaseErrorCode, Pick<ErrorAnswer, 'status' | 'headers'>>>> =
+  {
+    unstorableText: { status: 400, headers: {} },
+    badPattern: { status: 400, headers: {} },
+    tookTooLong: { status: 503, headers: {} },
+    tooBusy: { status: 503, headers: { 'retry-after': '10' } },
+  };
+
 export interface ErrorAnswer {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
@@ -38,6 +47,10 @@ export function errorAnswer(error: unknown, requestId: string): ErrorAnswer {
       body: error.emptyBody ? undefined : { error: message, ...error.details, request_id: requestId },
     };
   }
+  const fromDatabase = databaseAnswer(error);
+  if (fromDatabase !== undefined) {
+    return { ...fromDatabase, body: { error: text(error), request_id: requestId } };
+  }
   const status = statusOfFramework(error);
   const message =
     status === 500 ? 'internal error' : status === 413 ? 'http: request body too large' : text(error);
@@ -45,7 +58,12 @@ export function errorAnswer(error: unknown, requestId: string): ErrorAnswer {
 }
 
 export const isUnexpected = (error: unknown): boolean =>
-  error instanceof ServerError ? error.code === 'internal' : statusOfFramework(error) >= 500;
+  error instanceof ServerError
+    ? error.code === 'internal'
+    : databaseAnswer(error) === undefined && statusOfFramework(error) >= 500;
+
+const databaseAnswer = (error: unknown) =>
+  error instanceof DatabaseError ? databaseAnswers[error.code] : undefined;
 
 const isFrameworkError = (error: unknown): error is FastifyError =>
   error instanceof Error &&
@@ -54,7 +72,6 @@ const isFrameworkError = (error: unknown): error is FastifyError =>
   error.code.startsWith('FST_');
 
 const statusOfFramework = (error: unknown): number => {
-  if (error instanceof DatabaseError && error.code === 'unstorableText') return 400;
   const known = error instanceof Error && 'statusCode' in error ? error.statusCode : undefined;
   // A request body that breaks off carries a 400 and no framework code; anything else unknown is our fault.
   if (known === 400 || (isFrameworkError(error) && typeof known === 'number' && known < 500))

@@ -1,7 +1,14 @@
 import { attributeScopes, filterOperators, type AttributeScope, type FilterOperator } from '@tandem/api';
 import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Tenant } from '../actor.ts';
-import { isNumberIn, isText, isTextIn, type Engine } from '../database/sql-differences.ts';
+import {
+  isNumberIn,
+  isText,
+  isTextIn,
+  matches,
+  stillWanted,
+  type Engine,
+} from '../database/sql-differences.ts';
 import { ServerError } from '../server-error.ts';
 import type { Condition } from './inventory-store.ts';
 
@@ -15,7 +22,7 @@ type Comparison =
     }
   | { readonly operator: '$in' | '$nin'; readonly value: readonly (string | number)[] }
   | { readonly operator: '$exists'; readonly value: boolean }
-  | { readonly operator: '$regex'; readonly value: RegExp };
+  | { readonly operator: '$regex'; readonly value: string };
 
 const sqlOperators = {
   $gt: sql`>`,
@@ -51,7 +58,7 @@ function readComparison(operator: FilterOperator, value: unknown): Comparison {
       if (Array.isArray(value) && value.length <= 10_000 && value.every(isValue)) return { operator, value };
       break;
     case '$regex':
-      if (typeof value === 'string') return { operator, value: readPattern(value) };
+      if (typeof value === 'string') return { operator, value: checkedPattern(value) };
       break;
     case '$eq':
     case '$ne':
@@ -68,32 +75,21 @@ function readComparison(operator: FilterOperator, value: unknown): Comparison {
 const isValue = (value: unknown): value is string | number =>
   typeof value === 'string' || typeof value === 'number';
 
-function readPattern(pattern: string): RegExp {
+function checkedPattern(pattern: string): string {
   try {
-    return new RegExp(pattern);
+    return new RegExp(pattern).source && pattern;
   } catch (cause) {
     throw new ServerError('badRequest', 'value: is not a regular expression.', { cause });
   }
 }
 
-/** Resolves a pattern into the texts that match it. */
-export type MatchingTexts = (
-  scope: AttributeScope,
-  attribute: string,
-  pattern: RegExp,
-) => Promise<readonly string[]>;
-
 /**
  * A term as a condition on a device. Semantics are those of the reference's database: an array matches when any element does,
- * numbers are compared with numbers and texts with texts, and `$ne`, `$nin` hold where the attribute is missing.
+ * numbers are compared with numbers and texts with texts, and `$ne`, `$nin` hold where the attribute is missing. `$regex` is for
+ * `Database.search` alone: a pattern may take for ever.
  */
-export async function condition(
-  engine: Engine,
-  tenant: Tenant,
-  term: Term,
-  matchingTexts: MatchingTexts,
-): Promise<Condition> {
-  const some = (compare: RawBuilder<SqlBool>) => exists(tenant, term, compare);
+export function condition(engine: Engine, tenant: Tenant, term: Term): Condition {
+  const some = (compare: RawBuilder<SqlBool>) => exists(engine, tenant, term, compare);
   switch (term.operator) {
     case '$eq':
       return some(isEqual(engine, term, term.value));
@@ -113,7 +109,7 @@ export async function condition(
     case '$exists':
       return term.value ? some(sql<SqlBool>`1 = 1`) : not(some(sql<SqlBool>`1 = 1`));
     case '$regex':
-      return some(isIn(engine, term, await matchingTexts(term.scope, term.attribute, term.value)));
+      return some(matches(engine, column(term), term.value));
   }
 }
 
@@ -134,11 +130,12 @@ const column = (term: Term): RawBuilder<unknown> => {
 };
 
 // Not correlated: the index on scope, name and value gives the devices at once, however many others there are.
-function exists(tenant: Tenant, term: Term, compare: RawBuilder<SqlBool>): Condition {
+function exists(engine: Engine, tenant: Tenant, term: Term, compare: RawBuilder<SqlBool>): Condition {
   if (isId(term)) return compare;
   return sql<SqlBool>`inventory_devices.id IN (
     SELECT v.device_id FROM inventory_values AS v
-    WHERE v.tenant = ${tenant} AND v.scope = ${term.scope} AND v.name = ${term.attribute} AND ${compare}
+    WHERE v.tenant = ${tenant} AND v.scope = ${term.scope} AND v.name = ${term.attribute}
+      AND ${stillWanted(engine)} AND ${compare}
   )`;
 }
 

@@ -2,7 +2,7 @@ import type { AttributeScope, Page } from '@tandem/api';
 import { sql, type Expression, type Selectable, type SqlBool } from 'kysely';
 import type { Tenant } from '../actor.ts';
 import { preparedQuery } from '../database/prepared-query.ts';
-import { engineOf, firstOrLastValue } from '../database/sql-differences.ts';
+import { engineOf, firstOrLastValue, stillWanted } from '../database/sql-differences.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { attributesOf, rowsOf, type StoredAttribute, type ValueRow } from './attribute-rows.ts';
 import type { InventoryTables } from './inventory-tables.ts';
@@ -124,6 +124,7 @@ export const inventoryStore = {
         page: Pick<Page, 'offset' | 'perPage'>,
       ): Promise<string[]> => {
         let query = matching(db, tenant, conditions).select('id').limit(page.perPage).offset(page.offset);
+        if (sort.length > 0) query = query.where(stillWanted(engineOf(db)));
         for (const key of sort) {
           query = query.orderBy(sortKey(db, tenant, key), (direction) =>
             key.order === 'asc' ? direction.asc().nullsFirst() : direction.desc().nullsLast(),
@@ -146,25 +147,12 @@ export const inventoryStore = {
         return rows.map(({ id }) => id);
       },
 
-      /** Different texts of an attribute, at most `limit`. */
-      texts: async (db: Reader, scope: AttributeScope, name: string, limit: number): Promise<string[]> => {
-        const rows = await valuesOf(db)
-          .select('text_value')
-          .distinct()
-          .where('scope', '=', scope)
-          .where('name', '=', name)
-          .where('text_value', 'is not', null)
-          .limit(limit)
-          .execute();
-        return rows.flatMap(({ text_value }) => (text_value === null ? [] : [text_value]));
-      },
-
       /** How many of the first `sample` devices have which attribute, the most frequent first. */
-      attributeCounts: (db: Reader, sample: number, limit: number) =>
+      attributeCounts: (db: Reader, conditions: readonly Condition[], sample: number, limit: number) =>
         valuesOf(db)
           .select(['name', 'scope', ({ fn }) => fn.countAll<number>().as('count')])
           .where('position', '=', 0)
-          .where('device_id', 'in', matching(db, tenant, []).select('id').orderBy('id').limit(sample))
+          .where('device_id', 'in', matching(db, tenant, conditions).select('id').orderBy('id').limit(sample))
           .groupBy(['scope', 'name'])
           .orderBy('count', 'desc')
           .orderBy('scope')
@@ -172,7 +160,7 @@ export const inventoryStore = {
           .limit(limit)
           .execute(),
 
-      statusCounts: (db: Reader) =>
+      statusCounts: (db: Reader, conditions: readonly Condition[]) =>
         db
           .selectFrom('inventory_values as status')
           .leftJoin('inventory_values as tier', (join) =>
@@ -192,6 +180,9 @@ export const inventoryStore = {
           .where('status.scope', '=', 'identity')
           .where('status.name', '=', 'status')
           .where('status.text_value', 'is not', null)
+          .$if(conditions.length > 0, (query) =>
+            query.where('status.device_id', 'in', matching(db, tenant, conditions).select('id')),
+          )
           .groupBy(['status.text_value', 'tier.text_value'])
           .execute(),
     };

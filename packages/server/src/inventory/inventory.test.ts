@@ -377,17 +377,6 @@ describe('searching the inventory', () => {
     });
   }
 
-  it('gives up on a pattern that takes for ever', async () => {
-    const { token } = await acceptedDevice(server, { mac: 'evil' });
-    await server.request('PUT', reporting, { token, body: [{ name: 'long', value: `${'a'.repeat(60)}b` }] });
-    const started = Date.now();
-    const answer = await asUser('POST', `${v2}/filters/search`, {
-      filters: [term('long', '$regex', '^(a+)+$')],
-    });
-    assert.equal(answer.status, 400);
-    assert.ok(Date.now() - started < 2000);
-  });
-
   it('v1: filters by any key, loosely by type; sorts downwards unless told otherwise', async () => {
     const list = async (query: string) => known(await asUser('GET', `${v1}/devices?${query}`));
     assert.deepEqual((await list('version=2')).toSorted(), ['beta', 'delta']);

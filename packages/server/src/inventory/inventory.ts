@@ -7,6 +7,7 @@ import { recordChange } from '../database/change-log.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
+import { seesDevice } from '../visibility.ts';
 import type { StoredAttribute } from './attribute-rows.ts';
 import { readScope, type Term } from './filter-query.ts';
 import { inventoryStore, type InventoryEntry, type InventorySort } from './inventory-store.ts';
@@ -34,7 +35,7 @@ export function createInventory(database: Database, clock: Clock) {
   /** Runs `change` on a device there is, or throws `notFound`. */
   const known = async (tx: Transaction, actor: Actor, id: string): Promise<{ tags_etag: string | null }> => {
     const device = await inventoryStore.forTenant(actor.tenant).device(tx, id);
-    if (device === undefined || !(await isVisible(tx, actor, id)))
+    if (device === undefined || !(await seesDevice(tx, actor, id)))
       throw new ServerError('notFound', 'Device not found');
     return device;
   };
@@ -48,7 +49,7 @@ export function createInventory(database: Database, clock: Clock) {
     const store = inventoryStore.forTenant(actor.tenant);
     const counts = { matched: 0, updated: 0 };
     for (const id of new Set(ids)) {
-      if ((await store.device(tx, id)) === undefined || !(await isVisible(tx, actor, id))) continue;
+      if ((await store.device(tx, id)) === undefined || !(await seesDevice(tx, actor, id))) continue;
       counts.matched += 1;
       if ((await groupOf(tx, actor.tenant, id)) === group) continue;
       await store.putAttribute(tx, id, { scope: 'system', name: 'group', value: group });
@@ -66,7 +67,7 @@ export function createInventory(database: Database, clock: Clock) {
   ): Promise<Counts> => {
     let left = 0;
     for (const id of new Set(ids)) {
-      if ((await groupOf(tx, actor.tenant, id)) !== group || !(await isVisible(tx, actor, id))) continue;
+      if ((await groupOf(tx, actor.tenant, id)) !== group || !(await seesDevice(tx, actor, id))) continue;
       await inventoryStore.forTenant(actor.tenant).deleteAttribute(tx, id, 'system', 'group');
       await recordChange(tx, actor, { kind: 'group.remove-device', ref: id, time: clock() });
       left += 1;
@@ -100,14 +101,14 @@ export function createInventory(database: Database, clock: Clock) {
       if (hasGroup !== undefined) {
         terms.push({ scope: 'system', attribute: 'group', operator: '$exists', value: hasGroup });
       }
-      const conditions = await conditionsOf(database.read, actor, terms);
+      const conditions = conditionsOf(database.search, actor, terms);
       for (const [key, value] of attributes)
-        conditions.push(await looseEquality(database.read, actor.tenant, key, value));
-      return findDevices(database.read, actor.tenant, conditions, sort, page);
+        conditions.push(looseEquality(database.search, actor.tenant, key, value));
+      return findDevices(database.search, actor.tenant, conditions, sort, page);
     },
 
     search: (actor: Actor, body: SearchBody, page: Page): Promise<Found> =>
-      search(database.read, actor, body, page),
+      search(database.search, actor, body, page),
 
     get: async (
       actor: Actor,
@@ -115,7 +116,7 @@ export function createInventory(database: Database, clock: Clock) {
     ): Promise<(InventoryEntry & { etag: string | null }) | undefined> => {
       const store = inventoryStore.forTenant(actor.tenant);
       const device = await store.device(database.read, id);
-      if (device === undefined || !(await isVisible(database.read, actor, id))) return undefined;
+      if (device === undefined || !(await seesDevice(database.read, actor, id))) return undefined;
       const attributes = await store.attributes(database.read, [id]);
       return { id, attributes: attributes.get(id) ?? [], etag: device.tags_etag };
     },
@@ -124,7 +125,7 @@ export function createInventory(database: Database, clock: Clock) {
     clear: (actor: Actor, id: string): Promise<void> =>
       database.unitOfWork(async (tx) => {
         const store = inventoryStore.forTenant(actor.tenant);
-        if ((await store.device(tx, id)) === undefined || !(await isVisible(tx, actor, id))) return;
+        if ((await store.device(tx, id)) === undefined || !(await seesDevice(tx, actor, id))) return;
         for (const { name } of await store.scope(tx, id, 'inventory')) {
           await store.deleteAttribute(tx, id, 'inventory', name);
         }
@@ -142,7 +143,7 @@ export function createInventory(database: Database, clock: Clock) {
     ): Promise<void> =>
       database.unitOfWork(async (tx) => {
         const store = inventoryStore.forTenant(actor.tenant);
-        const device = (await isVisible(tx, actor, id)) ? await store.device(tx, id) : undefined;
+        const device = (await seesDevice(tx, actor, id)) ? await store.device(tx, id) : undefined;
         if (ifMatch !== undefined && device?.tags_etag !== ifMatch) {
           throw new ServerError('preconditionFailed', 'ETag does not match');
         }
@@ -155,7 +156,7 @@ export function createInventory(database: Database, clock: Clock) {
     /** Undefined for a device that is not there, null for one without a group. */
     group: async (actor: Actor, id: string): Promise<string | null | undefined> => {
       const device = await inventoryStore.forTenant(actor.tenant).device(database.read, id);
-      if (device === undefined || !(await isVisible(database.read, actor, id))) return undefined;
+      if (device === undefined || !(await seesDevice(database.read, actor, id))) return undefined;
       return groupOf(database.read, actor.tenant, id);
     },
 
@@ -189,7 +190,7 @@ export function createInventory(database: Database, clock: Clock) {
     dissolveGroup: (actor: Actor, group: string): Promise<Counts> =>
       database.unitOfWork(async (tx) => {
         const store = inventoryStore.forTenant(actor.tenant);
-        const ids = await store.ids(tx, await conditionsOf(tx, actor, [inGroup(group)]));
+        const ids = await store.ids(tx, conditionsOf(tx, actor, [inGroup(group)]));
         return leaveGroup(tx, actor, ids, group);
       }),
 
@@ -198,8 +199,8 @@ export function createInventory(database: Database, clock: Clock) {
         status === undefined || status === ''
           ? []
           : [{ scope: 'identity', attribute: 'status', operator: '$eq', value: status }];
-      const conditions = await conditionsOf(database.read, actor, terms);
-      return inventoryStore.forTenant(actor.tenant).groups(database.read, conditions);
+      const conditions = conditionsOf(database.search, actor, terms);
+      return inventoryStore.forTenant(actor.tenant).groups(database.search, conditions);
     },
 
     /** Throws `notFound` for a group without devices: it is nowhere written down but in them. */
@@ -209,16 +210,21 @@ export function createInventory(database: Database, clock: Clock) {
       page: Page,
     ): Promise<{ ids: string[]; total: number }> => {
       const store = inventoryStore.forTenant(actor.tenant);
-      const conditions = await conditionsOf(database.read, actor, [inGroup(group)]);
-      const total = await store.count(database.read, conditions);
+      const conditions = conditionsOf(database.search, actor, [inGroup(group)]);
+      const total = await store.count(database.search, conditions);
       if (total === 0) throw new ServerError('notFound', 'group not found');
-      return { total, ids: await store.find(database.read, conditions, [], page) };
+      return { total, ids: await store.find(database.search, conditions, [], page) };
     },
 
-    filterAttributes: ({ tenant }: Actor) =>
-      inventoryStore.forTenant(tenant).attributeCounts(database.read, 5000, 500),
+    filterAttributes: (actor: Actor) =>
+      inventoryStore
+        .forTenant(actor.tenant)
+        .attributeCounts(database.search, conditionsOf(database.search, actor, []), 5000, 500),
 
-    statusCounts: ({ tenant }: Actor) => inventoryStore.forTenant(tenant).statusCounts(database.read),
+    statusCounts: (actor: Actor) =>
+      inventoryStore
+        .forTenant(actor.tenant)
+        .statusCounts(database.search, conditionsOf(database.search, actor, [])),
 
     // What device authentication tells us; each in its unit of work.
 
@@ -269,9 +275,7 @@ export function createInventory(database: Database, clock: Clock) {
 /** Accepted devices of a static group, sorted: the target of a deployment. */
 export async function devicesInGroup(db: Reader, actor: Actor, group: string): Promise<string[]> {
   const accepted: Term = { scope: 'identity', attribute: 'status', operator: '$eq', value: 'accepted' };
-  return inventoryStore
-    .forTenant(actor.tenant)
-    .ids(db, await conditionsOf(db, actor, [inGroup(group), accepted]));
+  return inventoryStore.forTenant(actor.tenant).ids(db, conditionsOf(db, actor, [inGroup(group), accepted]));
 }
 
 export const groupOfDevice = (db: Reader, { tenant }: Actor, deviceId: string): Promise<string | null> =>
@@ -284,7 +288,7 @@ export async function deviceByAttribute(
   { scope, name, value }: { readonly scope: string; readonly name: string; readonly value: string },
 ): Promise<string | undefined> {
   const term: Term = { scope: readScope(scope), attribute: name, operator: '$eq', value };
-  const conditions = await conditionsOf(db, actor, [term]);
+  const conditions = conditionsOf(db, actor, [term]);
   const [id] = await inventoryStore
     .forTenant(actor.tenant)
     .find(db, conditions, [], { offset: 0, perPage: 1 });
@@ -310,13 +314,6 @@ const inGroup = (group: string): Term => ({
 
 const groupOf = async (db: Reader, tenant: Tenant, id: string): Promise<string | null> =>
   (await inventoryStore.forTenant(tenant).value(db, id, 'system', 'group'))?.text_value ?? null;
-
-/** Whether the actor's scope reaches the device. */
-async function isVisible(db: Reader, { tenant, scope }: Actor, id: string): Promise<boolean> {
-  if (scope.groups === 'all') return true;
-  const group = await groupOf(db, tenant, id);
-  return group !== null && scope.groups.includes(group);
-}
 
 const markCreated = (tx: Transaction, tenant: Tenant, id: string, now: number): Promise<void> =>
   inventoryStore

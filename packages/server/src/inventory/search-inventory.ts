@@ -1,28 +1,18 @@
 import type { AttributeScope, Page, SearchBody } from '@tandem/api';
 import { sql, type SqlBool } from 'kysely';
 import type { Actor, Tenant } from '../actor.ts';
-import { engineOf } from '../database/sql-differences.ts';
+import { engineOf, stillWanted, type Engine } from '../database/sql-differences.ts';
 import type { Reader } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
-import {
-  condition,
-  either,
-  isOneOf,
-  readScope,
-  readTerm,
-  type MatchingTexts,
-  type Term,
-} from './filter-query.ts';
+import { isVisibleDevice } from '../visibility.ts';
+import { condition, either, isOneOf, readScope, readTerm, type Term } from './filter-query.ts';
 import {
   inventoryStore,
   type Condition,
   type InventoryEntry,
   type InventorySort,
 } from './inventory-store.ts';
-import { matchingTexts } from './matching-texts.ts';
 
-/** Different texts of one attribute that a pattern is tried on. */
-const maxTexts = 100_000;
 const maxWords = 8;
 
 export interface Found {
@@ -31,33 +21,10 @@ export interface Found {
 }
 
 /** Conditions that hold for what the actor may see, besides those of the filter. */
-export async function conditionsOf(
-  db: Reader,
-  { tenant, scope }: Actor,
-  terms: readonly Term[],
-): Promise<Condition[]> {
-  const texts: MatchingTexts = async (of, attribute, pattern) => {
-    const store = inventoryStore.forTenant(tenant);
-    const isId = of === 'identity' && attribute === 'id';
-    return matchingTexts(
-      pattern,
-      isId ? await store.ids(db, []) : await store.texts(db, of, attribute, maxTexts),
-    );
-  };
-  const conditions: Condition[] = [];
-  for (const term of terms) conditions.push(await condition(engineOf(db), tenant, term, texts));
-  if (scope.groups !== 'all') {
-    conditions.push(
-      await condition(
-        engineOf(db),
-        tenant,
-        { scope: 'system', attribute: 'group', operator: '$in', value: scope.groups },
-        texts,
-      ),
-    );
-  }
-  return conditions;
-}
+export const conditionsOf = (db: Reader, actor: Actor, terms: readonly Term[]): Condition[] => [
+  ...terms.map((term) => condition(engineOf(db), actor.tenant, term)),
+  ...isVisibleDevice(engineOf(db), actor, sql.ref('inventory_devices.id')),
+];
 
 /** A page of the devices for which all conditions hold, with their attributes. */
 export async function findDevices(
@@ -76,11 +43,11 @@ export async function findDevices(
 
 /** Server contract 3.4, `filters/search`. Throws `badRequest`. */
 export async function search(db: Reader, actor: Actor, body: SearchBody, page: Page): Promise<Found> {
-  const conditions = await conditionsOf(db, actor, (body.filters ?? []).map(readTerm));
+  const conditions = conditionsOf(db, actor, (body.filters ?? []).map(readTerm));
   if (body.device_ids !== undefined && body.device_ids.length > 0)
     conditions.push(isOneOf(engineOf(db), body.device_ids));
   const words = wordsOf(body.text ?? '');
-  if (words.length > 0) conditions.push(hasSomeWord(actor.tenant, words));
+  if (words.length > 0) conditions.push(hasSomeWord(engineOf(db), actor.tenant, words));
   const sort = (body.sort ?? []).map(({ scope, attribute, order }) => ({
     scope: readScope(scope),
     attribute,
@@ -109,37 +76,29 @@ const wordsOf = (text: string): string[] =>
     .slice(0, maxWords);
 
 /** Free text: some word is found in the id, the group, or a text of identity, inventory or tags. */
-function hasSomeWord(tenant: Tenant, words: readonly string[]): Condition {
+function hasSomeWord(engine: Engine, tenant: Tenant, words: readonly string[]): Condition {
   const inText = words.map((word) => sql<SqlBool>`lower(v.text_value) LIKE lower(${`%${word}%`})`);
   const inId = words.map((word) => sql<SqlBool>`lower(inventory_devices.id) LIKE lower(${`%${word}%`})`);
   return either(
     sql<SqlBool>`(${sql.join(inId, sql` OR `)})`,
     sql<SqlBool>`inventory_devices.id IN (
       SELECT v.device_id FROM inventory_values AS v
-      WHERE v.tenant = ${tenant} AND (v.scope IN ('identity', 'inventory', 'tags') OR (v.scope = 'system' AND v.name = 'group'))
+      WHERE v.tenant = ${tenant} AND ${stillWanted(engine)}
+        AND (v.scope IN ('identity', 'inventory', 'tags') OR (v.scope = 'system' AND v.name = 'group'))
         AND (${sql.join(inText, sql` OR `)})
     )`,
   );
 }
 
 /** `[scope/]attribute=[eq:]value` of the v1 list: a value that looks like a number also matches the number. */
-export async function looseEquality(
-  db: Reader,
-  tenant: Tenant,
-  key: string,
-  value: string,
-): Promise<Condition> {
+export function looseEquality(db: Reader, tenant: Tenant, key: string, value: string): Condition {
   const { scope, attribute } = readAttributeKey(key);
   const text = value.startsWith('eq:') ? value.slice(3) : value;
-  const unused: MatchingTexts = () => Promise.resolve([]);
-  const engine = engineOf(db);
-  const asText = await condition(engine, tenant, { scope, attribute, operator: '$eq', value: text }, unused);
+  const equals = (to: string | number) =>
+    condition(engineOf(db), tenant, { scope, attribute, operator: '$eq', value: to });
   const number = Number(text);
-  if (text.trim() === '' || !Number.isFinite(number)) return asText;
-  return either(
-    asText,
-    await condition(engine, tenant, { scope, attribute, operator: '$eq', value: number }, unused),
-  );
+  if (text.trim() === '' || !Number.isFinite(number)) return equals(text);
+  return either(equals(text), equals(number));
 }
 
 /** `[scope/]attribute[:asc|desc]`; without a direction it is descending (server contract 3.3 and 14). */

@@ -4,6 +4,7 @@ import { Client } from 'pg';
 import type { Clock } from '../clock.ts';
 import { openSqliteDatabase, type Database } from '../database/open-database.ts';
 import { openPostgresDatabase } from '../database/open-postgres-database.ts';
+import { searchLimits, type SearchLimits } from '../database/search-limits.ts';
 import type { Engine } from '../database/sql-differences.ts';
 
 /**
@@ -14,11 +15,12 @@ export const everyDatabase = {
   engine: (): Engine => (server() === undefined ? 'sqlite' : 'postgresql'),
 
   /** The database of that name: what one opening has written, the next finds. The directory is for SQLite's file. */
-  open: async (directory: string, clock: Clock): Promise<Database> => {
+  open: async (directory: string, clock: Clock, limits: Partial<SearchLimits> = {}): Promise<Database> => {
     const url = server();
+    const all = { ...searchLimits, ...limits };
     return url === undefined
-      ? openSqliteDatabase(join(directory, 'tandem.sqlite'), clock)
-      : openPostgresDatabase(await schemaUrl(url, directory), clock);
+      ? openSqliteDatabase(join(directory, 'tandem.sqlite'), clock, all)
+      : openPostgresDatabase(await schemaUrl(url, directory), clock, all);
   },
 };
 

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { defaultTenant, systemActor, type Tenant } from '../actor.ts';
+import type { SearchLimits } from '../database/search-limits.ts';
 import { everyDatabase } from './every-database.ts';
 import type { Log } from '../log.ts';
 import { openFileSystemStorage } from '../object-storage/file-system-storage.ts';
@@ -28,11 +29,15 @@ export type WholeServer = Awaited<ReturnType<typeof startWholeServer>>;
 
 export const administrator = { email: 'admin@example.com', password: 'correct horse battery' };
 
+export interface WholeServerOptions {
+  readonly searchLimits?: Partial<SearchLimits>;
+}
+
 /**
  * The real server on a real database and real files, asked without a socket. Every answer is compared with its contract. With
  * TANDEM_TEST_SERVERS=2 there are two on the same database and files, and each request goes to the other one.
  */
-export async function startWholeServer() {
+export async function startWholeServer({ searchLimits = {} }: WholeServerOptions = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'tandem-server-'));
   const time = { offsetMs: 0 };
   const clock = () => Date.now() + time.offsetMs;
@@ -41,7 +46,7 @@ export async function startWholeServer() {
     void logged.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`);
   const keys = { deviceTokens: ed25519Keys(), userTokens: ed25519Keys(), downloadLinks: Buffer.alloc(32, 7) };
   const startOne = async () => {
-    const database = await everyDatabase.open(directory, clock);
+    const database = await everyDatabase.open(directory, clock, searchLimits);
     const one = createServer({
       database,
       objectStorage: await openFileSystemStorage(join(directory, 'artifacts')),

@@ -1,0 +1,160 @@
+import { once } from 'node:events';
+import { Worker } from 'node:worker_threads';
+import { DatabaseError } from './database-error.ts';
+import type { SearchLimits } from './search-limits.ts';
+
+export interface Query {
+  readonly sql: string;
+  readonly parameters: readonly (string | number | bigint | null | Uint8Array)[];
+}
+
+export type Answer = { readonly rows: readonly unknown[] } | { readonly failure: string };
+
+/** What search-thread.ts is started with. */
+export interface SearchThreadData {
+  readonly path: string;
+  readonly busyTimeoutMs: number;
+}
+
+export interface SearchQueries {
+  /** Resolves with the rows. Throws a DatabaseError: `tookTooLong`, `tooBusy`, `closed`, `failed`. */
+  readonly run: (query: Query) => Promise<readonly unknown[]>;
+  /** Ends the query under way and refuses the others. */
+  readonly close: () => Promise<void>;
+}
+
+interface Waiting {
+  readonly query: Query;
+  readonly resolve: (rows: readonly unknown[]) => void;
+  readonly reject: (error: DatabaseError) => void;
+  readonly impatience: NodeJS.Timeout;
+}
+
+const startTimeoutMs = 30_000;
+/** A search that needs more ends with an error, and the server goes on. */
+const maxThreadHeapMb = 512;
+
+/**
+ * Runs queries on SQLite one after another in a thread of their own, since `node:sqlite` answers no poll while it works. The thread
+ * is started by the first query. A query that takes longer than its limit cannot be stopped: its thread is ended, and the next
+ * query gets a fresh one.
+ *
+ * INVARIANTS
+ * - At most one thread lives, and at most one query is under way in it: whose time is up is therefore never in doubt.
+ * - Whoever asked is answered when the time is up, not when the thread has ended.
+ * - A query is handed to the thread after it was asked, and reads what is committed by then.
+ */
+export function searchQueries(
+  data: SearchThreadData,
+  { runMs, waitMs, maxWaiting }: SearchLimits,
+): SearchQueries {
+  const line: Waiting[] = [];
+  let isClosed = false;
+  let thread: Worker | undefined;
+  let working: Promise<void> | undefined;
+  let giveUp: (why: DatabaseError) => void = () => undefined;
+
+  const workOff = async (): Promise<void> => {
+    for (let next = line.shift(); next !== undefined; next = line.shift()) {
+      clearTimeout(next.impatience);
+      await runOne(next);
+    }
+    working = undefined;
+  };
+
+  const runOne = async ({ query, resolve, reject }: Waiting): Promise<void> => {
+    const ending = new AbortController();
+    let reason: DatabaseError | undefined;
+    giveUp = (why) => {
+      reason ??= why;
+      ending.abort();
+    };
+    let timer: NodeJS.Timeout | undefined;
+    try {
+      thread ??= await started(ending.signal);
+      // From here on: to start a thread takes longest when the machine is busy, which is not the query's fault.
+      timer = setTimeout(() => giveUp(tookTooLong(runMs)), runMs);
+      const answer = await answerOf(thread, query, ending.signal);
+      if ('rows' in answer) resolve(answer.rows);
+      else reject(new DatabaseError('failed', `the query "${query.sql}" failed: ${answer.failure}`));
+    } catch (cause) {
+      reject(reason ?? died(cause));
+      await thread?.terminate();
+      thread = undefined;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  const started = async (signal: AbortSignal): Promise<Worker> => {
+    const worker = await startThread(data, signal);
+    // One that dies with nothing to do is not asked again.
+    worker.once('exit', () => {
+      if (thread === worker) thread = undefined;
+    });
+    return worker;
+  };
+
+  return {
+    run: (query) =>
+      new Promise((resolve, reject) => {
+        if (isClosed) return reject(closed());
+        if (line.length >= maxWaiting) return reject(tooBusy());
+        const impatience = setTimeout(() => {
+          line.splice(line.indexOf(waiting), 1);
+          reject(tooBusy());
+        }, waitMs);
+        const waiting: Waiting = { query, resolve, reject, impatience };
+        line.push(waiting);
+        working ??= workOff();
+      }),
+    close: async () => {
+      isClosed = true;
+      for (const { reject, impatience } of line.splice(0)) {
+        clearTimeout(impatience);
+        reject(closed());
+      }
+      giveUp(closed());
+      await working;
+      await thread?.terminate();
+    },
+  };
+}
+
+async function startThread(workerData: SearchThreadData, signal: AbortSignal): Promise<Worker> {
+  // Beside this file, whether that is a source or what was built of it: a build has to make a search-thread.js of its own.
+  const program = import.meta.url.endsWith('.ts') ? './search-thread.ts' : './search-thread.js';
+  const worker = new Worker(new URL(program, import.meta.url), {
+    name: 'search',
+    workerData,
+    resourceLimits: { maxOldGenerationSizeMb: maxThreadHeapMb },
+  });
+  // Also one that dies with nothing to do must not take the server with it; the next query finds out.
+  worker.on('error', () => undefined);
+  try {
+    await once(worker, 'message', { signal: AbortSignal.any([AbortSignal.timeout(startTimeoutMs), signal]) });
+    return worker;
+  } catch (error) {
+    await worker.terminate();
+    throw error;
+  }
+}
+
+async function answerOf(worker: Worker, query: Query, signal: AbortSignal): Promise<Answer> {
+  const answered = once(worker, 'message', { signal });
+  worker.postMessage(query);
+  // What search-thread.ts sends.
+  return ((await answered) as [Answer])[0];
+}
+
+const closed = () => new DatabaseError('closed', 'the database is closed');
+
+const tookTooLong = (runMs: number) =>
+  new DatabaseError('tookTooLong', `the search took longer than ${runMs} ms and was ended: narrow it`);
+
+const tooBusy = () => new DatabaseError('tooBusy', 'too many searches are waiting: try again later');
+
+const died = (cause: unknown) =>
+  new DatabaseError('failed', 'the thread that searches has ended; the next search gets a new one', {
+    cause,
+  });
