@@ -28,6 +28,36 @@ export const deploymentTargetStore = {
       return rows.filter(({ device_ids }) => chunkHolds(device_ids, deviceId)).map(deployment);
     },
 
+    /** Active deployments made after `after`, oldest first. */
+    activeSince: (reader: Reader, after: number): Promise<{ id: string; created: number }[]> =>
+      reader
+        .selectFrom('deployments')
+        .where('tenant', '=', tenant)
+        .where('active', '=', sql.lit(1))
+        .where('created', '>', after)
+        .orderBy('created')
+        .select(['id', 'created'])
+        .execute(),
+
+    /** Ids as they are stored, chunk by chunk in their order: a deployment may be for a million devices. */
+    chunks: async function* (reader: Reader, id: string): AsyncGenerator<string> {
+      for (let last = ''; ;) {
+        const rows = await reader
+          .selectFrom('deployment_targets')
+          .where('tenant', '=', tenant)
+          .where('deployment_id', '=', id)
+          .where('first_device_id', '>', last)
+          .orderBy('first_device_id')
+          .limit(chunksPerPage)
+          .select(['first_device_id', 'device_ids'])
+          .execute();
+        for (const { device_ids } of rows) yield device_ids;
+        const end = rows.at(-1);
+        if (end === undefined || rows.length < chunksPerPage) return;
+        last = end.first_device_id;
+      }
+    },
+
     /** Ids of all deployments that target the device, finished ones too. */
     idsTargeting: async (reader: Reader, deviceId: string): Promise<string[]> => {
       const rows = await reader
@@ -55,6 +85,8 @@ export const deploymentTargetStore = {
     },
   }),
 };
+
+const chunksPerPage = 8;
 
 const activeTargeting = preparedQuery<
   { tenant: string; deviceId: string; after: number },

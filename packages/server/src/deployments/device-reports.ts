@@ -5,6 +5,7 @@ import { recordChange } from '../database/change-log.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
+import { seesDevice } from '../visibility.ts';
 import { deploymentTargetStore } from './deployment-target-store.ts';
 import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
 import { deviceDeploymentStatuses, type ReportableStatus } from './device-deployment-statuses.ts';
@@ -66,15 +67,17 @@ export function createDeviceReports({
     /** What the device is at, and what would be next. */
     abortForDevice: (actor: Actor, deviceId: string): Promise<void> =>
       database.unitOfWork(async (tx) => {
+        if (!(await seesDevice(tx, actor, deviceId))) return;
         const change = { tx, actor, now: clock() };
         for (const part of await parts(actor).allActive(tx, { deviceId }))
           await changeStatus(change, part, 'aborted');
         const next = await nextDeployment(tx, actor.tenant, deviceId, change.now);
-        if (next !== undefined) await beginPart(change, next, deviceId, 'aborted');
+        if (typeof next !== 'string') await beginPart(change, next, deviceId, 'aborted');
       }),
 
     forgetEnded: (actor: Actor, deviceId: string): Promise<void> =>
       database.unitOfWork(async (tx) => {
+        if (!(await seesDevice(tx, actor, deviceId))) return;
         await parts(actor).forgetEnded(tx, deviceId, clock());
         await recordChange(tx, actor, { kind: 'device-deployment.forgotten', ref: deviceId, time: clock() });
       }),

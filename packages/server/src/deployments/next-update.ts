@@ -5,12 +5,14 @@ import type { Database } from '../database/open-database.ts';
 import type { Reader } from '../database/tables.ts';
 import type { ArtifactLinks } from '../http/artifact-link.ts';
 import type { ConfigurationLinks } from '../http/configuration-link.ts';
+import type { Log } from '../log.ts';
 import { chooseArtifact, type Candidate } from './choose-artifact.ts';
 import { openPlaces } from './deployment-phases.ts';
 import { deploymentStore, type Deployment } from './deployment-store.ts';
 import { deploymentTargetStore } from './deployment-target-store.ts';
 import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
 import { beginPart, changeStatus, type Change } from './device-progress.ts';
+import { nothingToDo, type ToLookAt } from './nothing-to-do.ts';
 import { deviceProvides, sameRequest, type UpdateRequest } from './update-request.ts';
 
 /** An artifact as far as a deployment has to know it. */
@@ -30,6 +32,7 @@ export interface NextUpdateNeeds {
     tenant: string,
     ids: readonly string[],
   ) => Promise<readonly DeployableArtifact[]>;
+  readonly log: Log;
 }
 
 /** What a device is told: instructions, nothing, or that it contradicts what it said before. */
@@ -39,15 +42,25 @@ export type NextUpdate = DeploymentInstructions | 'nothing' | 'conflict';
 const deviceLinkSeconds = 24 * 60 * 60;
 
 /**
- * Answers a device that asks for an update (server contract 4.8). Nearly all have nothing to do, or ask again for what they are
- * at: those cost point reads of committed state. Only what has to be noted goes through a unit of work, where it is decided anew.
+ * Answers a device that asks for an update (server contract 4.8). Nearly all have nothing to do: one read of committed state. Some
+ * ask again for what they are at: a few more. Only what has to be noted goes through a unit of work, where it is decided anew.
  */
-export const nextUpdate =
-  ({ database, clock, links, configurationLinks, artifactsById }: NextUpdateNeeds) =>
-  async (actor: Actor, deviceId: string, request: UpdateRequest): Promise<NextUpdate> => {
+export const nextUpdate = ({
+  database,
+  clock,
+  links,
+  configurationLinks,
+  artifactsById,
+  log,
+}: NextUpdateNeeds) => {
+  const nothing = nothingToDo(log);
+  return async (actor: Actor, deviceId: string, request: UpdateRequest): Promise<NextUpdate> => {
     const now = clock();
-    const seen = await findPart(database.read, actor, deviceId, now);
-    if (seen === undefined) return 'nothing';
+    const toLookAt = await nothing.toLookAt(database.read, actor.tenant, deviceId);
+    if (toLookAt === undefined) return 'nothing';
+    const seen = await findPart(database.read, actor, deviceId, now, toLookAt);
+    if (seen === 'notTargeted') nothing.remember(actor.tenant, deviceId, toLookAt);
+    if (typeof seen === 'string') return 'nothing';
     const assigned =
       alreadyAssigned(seen, request) ??
       (await database.unitOfWork((tx) => assign({ tx, actor, now }, deviceId, request, artifactsById)));
@@ -74,11 +87,12 @@ export const nextUpdate =
       artifact: {
         id: artifact.id,
         artifact_name: artifact.name,
-        source: links.artifactLink(claims, deviceLinkSeconds),
+        source: await links.artifactLink(claims, deviceLinkSeconds),
         device_types_compatible: [...artifact.deviceTypes],
       },
     };
   };
+};
 
 type Assigned =
   | { readonly kind: 'artifact'; readonly deploymentId: string; readonly artifactId: string }
@@ -110,7 +124,7 @@ async function assign(
   const deployments = deploymentStore.forTenant(actor.tenant);
   const parts = deviceDeploymentStore.forTenant(actor.tenant);
   const found = await findPart(tx, actor, deviceId, now);
-  if (found === undefined) return 'nothing';
+  if (typeof found === 'string') return 'nothing';
   const { deployment } = found;
   const part = found.part ?? (await beginPart(change, deployment, deviceId, 'pending'));
 
@@ -152,39 +166,48 @@ interface Found {
 
 /**
  * What the device is at, or else what is next: the oldest active deployment for it that is newer than all it has ended, and that
- * has a place left. So it never gets an older deployment than it had.
+ * has a place left. So it never gets an older deployment than it had. What is known of it already need not be looked up.
  */
 async function findPart(
   reader: Reader,
   { tenant }: Actor,
   deviceId: string,
   now: number,
-): Promise<Found | undefined> {
-  const deployments = deploymentStore.forTenant(tenant);
-  const parts = deviceDeploymentStore.forTenant(tenant);
-  const part = await parts.active(reader, deviceId);
+  known?: ToLookAt,
+): Promise<Found | NoneFound> {
+  const part =
+    known?.isBusy === false
+      ? undefined
+      : await deviceDeploymentStore.forTenant(tenant).active(reader, deviceId);
   if (part !== undefined) {
-    const deployment = await deployments.get(reader, part.deploymentId);
-    return deployment && { deployment, part };
+    const deployment = await deploymentStore.forTenant(tenant).get(reader, part.deploymentId);
+    return deployment === undefined ? 'noPlace' : { deployment, part };
   }
-  const deployment = await nextDeployment(reader, tenant, deviceId, now);
-  return deployment && { deployment, part: undefined };
+  const after = known?.mayRemember === true ? known.after : undefined;
+  const next = await nextDeployment(reader, tenant, deviceId, now, after);
+  return typeof next === 'string' ? next : { deployment: next, part: undefined };
 }
 
+/** That there is nothing for the device: no deployment after that one is for it, or what is for it has no place yet. */
+export type NoneFound = 'notTargeted' | 'noPlace';
+
+/** What the device, which is at nothing, would be given; `after` is at least what it has ended, and by default that. */
 export async function nextDeployment(
   reader: Reader,
   tenant: string,
   deviceId: string,
   now: number,
-): Promise<Deployment | undefined> {
+  after?: number,
+): Promise<Deployment | NoneFound> {
   const deployments = deploymentStore.forTenant(tenant);
-  const after = (await deviceDeploymentStore.forTenant(tenant).latestEnded(reader, deviceId)) ?? -1;
-  for (const deployment of await deploymentTargetStore.forTenant(tenant).activeFor(reader, deviceId, after)) {
+  const parts = deviceDeploymentStore.forTenant(tenant);
+  const ended = after ?? (await parts.latestEnded(reader, deviceId)) ?? -1;
+  const targeting = await deploymentTargetStore.forTenant(tenant).activeFor(reader, deviceId, ended);
+  for (const deployment of targeting) {
     const places = openPlaces(await deployments.phases(reader, deployment.id), deployment.maxDevices, now);
     // A device that was in it before has its place already.
     if (deployment.deviceCount < places) return deployment;
-    if ((await deviceDeploymentStore.forTenant(tenant).get(reader, deployment.id, deviceId)) !== undefined)
-      return deployment;
+    if ((await parts.get(reader, deployment.id, deviceId)) !== undefined) return deployment;
   }
-  return undefined;
+  return targeting.length === 0 ? 'notTargeted' : 'noPlace';
 }
