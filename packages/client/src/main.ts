@@ -53,6 +53,7 @@ async function run(programName: ProgramName, running: NodeJS.Process): Promise<n
   const ending = endingSignal(running);
   const ground = await groundOf(parsed, running);
   return await commands[parsed.command](ground, parsed, {
+    program: programName,
     print,
     printProgress: (text) => {
       running.stderr.write(text);
@@ -95,19 +96,23 @@ async function groundOf(parsed: ParsedArguments, running: NodeJS.Process): Promi
   const asked = logLevelOf(option('log-level'));
 
   const { files } = linuxSystem({ log: logAt(asked ?? 'info'), environment });
-  const given = await loadConfiguration(files, {
+  const warnings: string[] = [];
+  const configurationFiles = {
     main: {
       path: paths.configurationFile,
       named: parsed.options.has('config') && parsed.command !== 'setup',
     },
     fallback: { path: paths.fallbackConfigurationFile, named: parsed.options.has('fallback-config') },
-  });
+  };
+  const given = await loadConfiguration(files, configurationFiles, (warning) => warnings.push(warning));
   const configuration = {
     ...given,
     ...(parsed.options.has('skipverify') ? { SkipVerify: true } : {}),
     ServerCertificate: option('trusted-certs') ?? given.ServerCertificate,
   };
   const level = asked ?? (parsed.command === 'daemon' ? configuration.DaemonLogLevel : 'info');
+  // Said where it is kept: commands that are typed should answer what was asked.
+  if (parsed.command === 'daemon') for (const warning of warnings) logAt(level)('warning', warning);
   return {
     system: linuxSystem({ log: logAt(level), environment }),
     paths,

@@ -9,14 +9,15 @@ import type { Configuration } from '../configuration/configuration-keys.ts';
 import { readDeviceType } from '../configuration/device-type.ts';
 import type { InstallationPaths } from '../configuration/installation-paths.ts';
 import type { DeploymentNeeds } from '../deployment/deployment-needs.ts';
-import { loadOrMakeDeviceKey, type DeviceKeyPlace } from '../identity/device-key.ts';
+import { openDeviceKey, type KeySource } from '../identity/device-key.ts';
 import { readIdentityData } from '../identity/identity-data.ts';
 import { bootEnvironmentOf } from '../rootfs/bootloader-environment.ts';
 import { rootfsImage } from '../rootfs/rootfs-image.ts';
 import { authenticate } from '../server-connection/authenticate.ts';
 import { connectToServer } from '../server-connection/connect-to-server.ts';
 import { sendHttp, type SendHttp } from '../server-connection/http-exchange.ts';
-import { keepSession, type KeptSession } from '../server-connection/session-source.ts';
+import { openRequest, type OpenRequest } from '../server-connection/open-request.ts';
+import { keepSession, type KeptSession, type SessionSource } from '../server-connection/session-source.ts';
 import { loadTrust } from '../server-connection/tls-trust.ts';
 import { DeviceError } from '../system/device-error.ts';
 import type { System } from '../system/system.ts';
@@ -87,7 +88,13 @@ export function serversOf(configuration: Configuration): readonly string[] {
 
 const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
 
-export async function httpOf(ground: ClientGround): Promise<SendHttp> {
+/** The two ways to talk to servers, with the trust of the configuration. */
+export interface Network {
+  readonly send: SendHttp;
+  readonly open: OpenRequest;
+}
+
+export async function networkOf(ground: ClientGround): Promise<Network> {
   const { system, configuration, environment, version } = ground;
   const proxy = proxyVariables.find((name) => (environment[name] ?? '') !== '');
   if (proxy !== undefined)
@@ -102,7 +109,11 @@ export async function httpOf(ground: ClientGround): Promise<SendHttp> {
     },
     system.log,
   );
-  return sendHttp(trust, `Mender/${version}`);
+  return { send: sendHttp(trust, `Mender/${version}`), open: openRequest(trust) };
+}
+
+export async function httpOf(ground: ClientGround): Promise<SendHttp> {
+  return (await networkOf(ground)).send;
 }
 
 /** How broken downloads are taken up again. */
@@ -113,16 +124,13 @@ export function downloadPatience({ configuration }: ClientGround) {
   };
 }
 
-export async function serverConnectionOf(ground: ClientGround): Promise<ReturnType<typeof connectToServer>> {
+export function serverConnectionOf(
+  ground: ClientGround,
+  { send }: Network,
+  sessions: SessionSource,
+): ReturnType<typeof connectToServer> {
   const { clock, log } = ground.system;
-  const send = await httpOf(ground);
-  return connectToServer({
-    send,
-    clock,
-    log,
-    sessions: ownSessions(ground, send),
-    download: downloadPatience(ground),
-  });
+  return connectToServer({ send, clock, log, sessions, download: downloadPatience(ground) });
 }
 
 /** Sessions by authenticating with the configured servers; the identity is asked for each time, since it takes a program. */
@@ -131,7 +139,7 @@ export function ownSessions(ground: ClientGround, send: SendHttp): KeptSession {
   const { clock, log } = system;
   return keepSession(async (signal) => {
     const credentials = {
-      key: await loadOrMakeDeviceKey(system.files, deviceKeyPlace(ground)),
+      key: await openDeviceKey(system, keySourceOf(ground), signal),
       identityData: await readIdentityData(system.processes, paths.identityScript, signal),
       tenantToken: configuration.TenantToken,
       tier: configuration.DeviceTier,
@@ -140,9 +148,20 @@ export function ownSessions(ground: ClientGround, send: SendHttp): KeptSession {
   });
 }
 
-export function deviceKeyPlace({ paths, configuration, passphrase }: ClientGround): DeviceKeyPlace {
+/** Which key this device signs with, and where it is. */
+export function keySourceOf({ paths, configuration, passphrase }: ClientGround): KeySource {
+  const signCommand = configuration['Security.SignCommand'];
+  if (signCommand !== '') {
+    const file = configuration['Security.PublicKey'];
+    const command = configuration['Security.PublicKeyCommand'];
+    return { kind: 'command', signCommand, publicKey: file === '' ? { command } : { file } };
+  }
   const elsewhere = configuration['Security.AuthPrivateKey'];
-  return { path: elsewhere || paths.deviceKey, madeElsewhere: elsewhere !== '', passphrase };
+  const engine = configuration['Security.SSLEngine'];
+  if (engine !== '' || elsewhere.startsWith('pkcs11:')) {
+    return { kind: 'openssl', key: elsewhere, engine, workDirectory: paths.datastore };
+  }
+  return { kind: 'file', path: elsewhere || paths.deviceKey, madeElsewhere: elsewhere !== '', passphrase };
 }
 
 /** zstd by Node where it has it, and by the program where not; xz always by the program. */

@@ -88,6 +88,12 @@ const authCommands = {
   bootstrap: { options: ['forcebootstrap', 'passphrase-file'], meaning: 'Make the device key if there is none, and ask the server once to accept the device.' },
 } as const satisfies Readonly<Record<string, CommandDescription>>;
 
+/** `mender-auth` has a daemon of its own, which does what the name says and nothing else. */
+// prettier-ignore
+const authDaemonCommand = {
+  daemon: { options: ['forcebootstrap', 'passphrase-file'], meaning: 'Authenticate for every program of this device: give tokens over the system bus.' },
+} as const satisfies Readonly<Record<string, CommandDescription>>;
+
 // prettier-ignore
 const toolCommands = {
   flash: { options: ['input', 'output', 'input-size', 'fsync-interval', 'write-everything'], meaning: 'Write an image to a block device, leaving out what is there already.' },
@@ -131,7 +137,7 @@ export const programs = {
   'mender-auth': {
     meaning: 'Manage the authentication of this device.',
     globalOptions,
-    commands: authCommands,
+    commands: { ...authCommands, ...authDaemonCommand },
     generation: 5,
   },
   'tandem-update': {

@@ -1,20 +1,20 @@
 import type { Readable } from 'node:stream';
 import { createDaemon } from '../daemon/create-daemon.ts';
-import { loadOrMakeDeviceKey, makeDeviceKey } from '../identity/device-key.ts';
 import { collectInventory } from '../inventory/collect-inventory.ts';
 import { flash } from '../rootfs/flash.ts';
 import { showArtifact, showProvides } from '../standalone/show-artifact.ts';
 import { runStandalone, type StandaloneCommand } from '../standalone/run-standalone.ts';
+import { authDaemon, bootstrap, sessionsOfDaemon } from './authentication-commands.ts';
 import {
   deploymentNeeds,
-  deviceKeyPlace,
   downloadPatience,
   httpOf,
+  networkOf,
   serverConnectionOf,
   serversOf,
   type ClientGround,
 } from './client-parts.ts';
-import type { CommandName, OptionName } from './command-line.ts';
+import type { CommandName, OptionName, ProgramName } from './command-line.ts';
 import { openUrl } from './open-url.ts';
 import { CommandLineError, type ParsedArguments } from './parse-arguments.ts';
 import { runSetup } from './run-setup.ts';
@@ -22,6 +22,8 @@ import { signalDaemon } from './signal-daemon.ts';
 
 /** What a command has besides the client itself. */
 export interface CommandSurroundings {
+  /** Whose command line it was. */
+  readonly program: ProgramName;
   /** To stdout, one line. */
   readonly print: (line: string) => void;
   /** To stderr, as it is. */
@@ -70,7 +72,11 @@ export const commands = {
     return 0;
   }),
 
-  daemon: withoutArguments(runDaemon),
+  daemon: withoutArguments((ground, parsed, surroundings) =>
+    surroundings.program === 'mender-auth'
+      ? authDaemon(ground, parsed, surroundings.signal)
+      : runDaemon(ground, parsed, surroundings),
+  ),
   'check-update': withoutArguments(async ({ system }, _parsed, { kill, signal }) => {
     await signalDaemon(system.processes, kill, 'SIGUSR1', signal);
     return 0;
@@ -80,7 +86,7 @@ export const commands = {
     return 0;
   }),
 
-  bootstrap: withoutArguments(bootstrap),
+  bootstrap: withoutArguments((ground, parsed, { signal }) => bootstrap(ground, parsed, signal)),
   flash: withoutArguments(runFlash),
   setup: withoutArguments((ground, parsed, { print, hostName }) => runSetup(ground, parsed, print, hostName)),
 } as const satisfies Readonly<Record<CommandName, Command>>;
@@ -110,9 +116,12 @@ async function runDaemon(
   if (needs.verificationKeys.length === 0) {
     system.log('warning', 'No ArtifactVerifyKey is set: artifacts are installed whoever made them.');
   }
+  const once = parsed.options.has('once');
+  const network = await networkOf(ground);
+  const sessions = await sessionsOfDaemon(ground, network, once ? 'once' : 'resident', signal);
   const daemon = createDaemon({
     ...needs,
-    server: await serverConnectionOf(ground),
+    server: serverConnectionOf(ground, network, sessions),
     inventory: async (inventorySignal) => {
       const provides = (await showProvides(needs, inventorySignal)).map(splitProvide);
       const known = {
@@ -135,32 +144,8 @@ async function runDaemon(
   onSignal('SIGUSR2', () => {
     daemon.sendInventory();
   });
-  if (parsed.options.has('once')) await daemon.runOnce(signal);
+  if (once) await daemon.runOnce(signal);
   else await daemon.run(signal);
-  return 0;
-}
-
-/** Longest wait for the server's answer when bootstrapping. */
-const bootstrapMs = 30_000;
-
-/** Makes the key if needed and shows it to the server. That the server does not know it yet is no failure: it is why we ask. */
-async function bootstrap(
-  ground: ClientGround,
-  parsed: ParsedArguments,
-  { signal }: CommandSurroundings,
-): Promise<number> {
-  const { system, configuration } = ground;
-  const place = deviceKeyPlace(ground);
-  if (parsed.options.has('forcebootstrap') && !place.madeElsewhere) await makeDeviceKey(system.files, place);
-  else await loadOrMakeDeviceKey(system.files, place);
-  if (serversOf(configuration).length === 0) return 0;
-  try {
-    const server = await serverConnectionOf(ground);
-    await server.authenticate(AbortSignal.any([signal, AbortSignal.timeout(bootstrapMs)]));
-  } catch (error) {
-    if (signal.aborted) throw error;
-    system.log('warning', `Not authenticated yet: ${error instanceof Error ? error.message : String(error)}`);
-  }
   return 0;
 }
 

@@ -1,9 +1,11 @@
 /**
- * Every key of mender.conf this client knows (client contract 5.2), and one of its own, `BootEnvironment`. Unknown keys are
- * left alone: other programs keep theirs in the same file. A point in a name leads into an object.
+ * Every key of mender.conf this client knows (client contract 5.2), and those of its own. Unknown keys are told of and left
+ * alone. A point in a name leads into an object. `docs/how-to/configure-the-client.md` shows this table; a test holds it to it.
  *
  * - `interval`: whole seconds; 0 means the default.
- * - `seconds`, `count`: whole numbers with their bounds.
+ * - `whole`: whole numbers with their bounds.
+ * - `refused`: could not be honoured, and to ignore it would do harm.
+ * - `unused`: of earlier clients, of no effect here; whatever its value is, it is let be.
  */
 // prettier-ignore
 export const configurationKeys = {
@@ -29,18 +31,29 @@ export const configurationKeys = {
   ArtifactVerifyKeys:              { type: 'strings',  default: [],         meaning: 'Several such files; any of the keys may have signed.' },
   'HttpsClient.Certificate':       { type: 'string',   default: '',         meaning: 'PEM file of the certificate this device shows to the server.' },
   'HttpsClient.Key':               { type: 'string',   default: '',         meaning: 'PEM file of its private key.' },
-  'HttpsClient.SSLEngine':         { type: 'absent',   default: '',         meaning: 'Not supported: keys come from PEM files.' },
-  'Security.AuthPrivateKey':       { type: 'string',   default: '',         meaning: 'PEM file of a device key made elsewhere, which this client never replaces.' },
-  'Security.SSLEngine':            { type: 'absent',   default: '',         meaning: 'Not supported: keys come from PEM files.' },
+  'HttpsClient.SSLEngine':         { type: 'refused',  default: '',         instead: 'give Key as a PEM file', meaning: 'Refused: keys of TLS come from PEM files.' },
+  'Security.AuthPrivateKey':       { type: 'string',   default: '',         meaning: 'The device key where it was made elsewhere, which this client never replaces: a PEM file, or a pkcs11: URI, whose key signs by the openssl program.' },
+  'Security.SSLEngine':            { type: 'string',   default: '',         meaning: 'OpenSSL engine that AuthPrivateKey is given to, such as pkcs11 or tpm2tss. Without it a pkcs11: URI is given to the providers OpenSSL is set up with.' },
+  'Security.SignCommand':          { type: 'string',   default: '',         meaning: 'Shell command that signs with a key only it can reach: the bytes on its stdin, the signature on its stdout, as it is or in base64. Exclusive with AuthPrivateKey. (Tandem only.)' },
+  'Security.PublicKey':            { type: 'string',   default: '',         meaning: 'PEM file of the public key that belongs to SignCommand. (Tandem only.)' },
+  'Security.PublicKeyCommand':     { type: 'string',   default: '',         meaning: 'Shell command that prints that public key, as PEM or DER, instead of PublicKey. (Tandem only.)' },
   RootfsPartA:                     { type: 'string',   default: '',         meaning: 'First root file system: a device, its /dev/disk/by-… link, or a plain file.' },
   RootfsPartB:                     { type: 'string',   default: '',         meaning: 'Second root file system.' },
   BootEnvironment:                 { type: 'choice',   default: 'auto',     choices: ['auto', 'u-boot', 'u-boot-two-copies', 'grub', 'fw-tools', 'in-memory'], meaning: 'How bootloader variables are reached: auto: the tools where they are installed, else whichever of the next three the device has; u-boot: two redundant copies, directly, as fw_env.config says; u-boot-two-copies: two plain copies, likewise, for a U-Boot that tries the second when the first is damaged; grub: mender_grubenv1 and mender_grubenv2, directly, where mender_grubenv.config says; fw-tools: by fw_printenv and fw_setenv, or those of GRUB; in-memory: trials without a bootloader. (Tandem only.)' },
+  'DBus.Enabled':                              { type: 'boolean', default: true, meaning: 'Give tokens to other programs of this device over the system bus, or ask mender-auth there for them.' },
+  'Connectivity.DisableKeepAlive':             { type: 'unused',  default: '', meaning: 'Without effect: each request has a connection of its own.' },
+  'Connectivity.IdleConnTimeoutSeconds':       { type: 'unused',  default: '', meaning: 'Without effect: each request has a connection of its own.' },
+  UpdateControlMapExpirationTimeSeconds:       { type: 'unused',  default: '', meaning: 'Without effect: there are no update control maps.' },
+  UpdateControlMapBootExpirationTimeSeconds:   { type: 'unused',  default: '', meaning: 'Without effect: there are no update control maps.' },
+  BootUtilitiesSetActivePart:                  { type: 'unused',  default: '', meaning: 'Without effect: see BootEnvironment.' },
+  BootUtilitiesGetNextActivePart:              { type: 'unused',  default: '', meaning: 'Without effect: see BootEnvironment.' },
 } as const satisfies Readonly<Record<string, KeyDescription>>;
 
 export type KeyName = keyof typeof configurationKeys;
 
 export type KeyDescription = { readonly meaning: string } & (
-  | { readonly type: 'string' | 'url' | 'absent'; readonly default: string }
+  | { readonly type: 'string' | 'url' | 'unused'; readonly default: string }
+  | { readonly type: 'refused'; readonly default: string; readonly instead: string }
   | { readonly type: 'boolean'; readonly default: boolean }
   | { readonly type: 'interval'; readonly default: number }
   | { readonly type: 'whole'; readonly default: number; readonly minimum: number; readonly maximum: number }

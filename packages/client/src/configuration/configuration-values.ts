@@ -4,34 +4,58 @@ export type ConfigurationValue = string | boolean | number | readonly string[];
 /** Values by key, as one file gives them. */
 export type GivenValues = ReadonlyMap<KeyName, ConfigurationValue>;
 
+export interface ParsedConfiguration {
+  readonly values: GivenValues;
+  /** For each, the file cannot be used. */
+  readonly problems: readonly string[];
+  /** What has no effect, each with its key. */
+  readonly warnings: readonly string[];
+}
+
 /**
  * Reads the text of one configuration file. Keys are found whatever their case; unknown keys are left alone. All problems are
  * found, each told with its key.
  */
-export function parseConfigurationText(text: string): { values: GivenValues; problems: string[] } {
+export function parseConfigurationText(text: string): ParsedConfiguration {
   const values = new Map<KeyName, ConfigurationValue>();
   const problems: string[] = [];
+  const warnings: string[] = [];
   let root: unknown;
   try {
     root = JSON.parse(text);
   } catch (error) {
     return {
       values,
+      warnings,
       problems: [`not valid JSON: ${error instanceof Error ? error.message : String(error)}`],
     };
   }
-  if (!isObject(root)) return { values, problems: ['it must be a JSON object'] };
+  if (!isObject(root)) return { values, warnings, problems: ['it must be a JSON object'] };
 
   for (const name of Object.keys(configurationKeys) as KeyName[]) {
     const found = lookUp(root, name.split('.'));
     if ('problem' in found) problems.push(`${name}: ${found.problem}`);
     else if (found.value !== undefined) {
-      const checked = check(configurationKeys[name], found.value);
-      if ('problem' in checked) problems.push(`${name}: ${checked.problem}`);
+      const description = configurationKeys[name];
+      const checked = check(description, found.value);
+      if (description.type === 'unused') warnings.push(`${name}: ${description.meaning}`);
+      else if ('problem' in checked) problems.push(`${name}: ${checked.problem}`);
       else values.set(name, checked.value);
     }
   }
-  return { values, problems };
+  for (const name of unknownKeys(root)) warnings.push(`${name}: there is no such key`);
+  return { values, problems, warnings };
+}
+
+/** Names that no row of the table begins with or is, with those within our objects. */
+function unknownKeys(object: Record<string, unknown>, within = ''): string[] {
+  const known = Object.keys(configurationKeys).map((name) => name.toLowerCase());
+  return Object.entries(object).flatMap(([name, value]) => {
+    const path = `${within}${name}`;
+    if (known.includes(path.toLowerCase())) return [];
+    const leads = known.some((key) => key.startsWith(`${path.toLowerCase()}.`));
+    return leads && isObject(value) ? unknownKeys(value, `${path}.`) : leads ? [] : [path];
+  });
 }
 
 type Found<Value> = { readonly value: Value } | { readonly problem: string };
@@ -50,8 +74,12 @@ function check(description: KeyDescription, value: unknown): Found<Configuration
       return typeof value === 'string' ? { value } : { problem: 'must be a text' };
     case 'url':
       return typeof value === 'string' ? checkUrl(value) : { problem: 'must be a text' };
-    case 'absent':
-      return value === '' ? { value } : { problem: 'is not supported; use keys in PEM files and remove it' };
+    case 'refused':
+      return value === ''
+        ? { value }
+        : { problem: `is not supported; ${description.instead}, and remove this key` };
+    case 'unused':
+      return { value: description.default };
     case 'boolean':
       return typeof value === 'boolean' ? { value } : { problem: 'must be true or false' };
     case 'interval':

@@ -67,8 +67,7 @@ describe('the configuration', () => {
       Servers: [{ ServerURL: 'https://a' }, { ServerUrl: 1 }],
       SkipVerify: 'yes',
       UpdatePollIntervalSeconds: -1,
-      HttpsClient: { Certificate: 'only' },
-      Security: { SSLEngine: 'pkcs11' },
+      HttpsClient: { Certificate: 'only', SSLEngine: 'pkcs11' },
       tenantToken: 'a',
       TenantToken: 'b',
     });
@@ -81,7 +80,7 @@ describe('the configuration', () => {
         `${main.path}: Servers: [1].ServerURL must be a text`,
         `${main.path}: SkipVerify: must be true or false`,
         `${main.path}: UpdatePollIntervalSeconds: must be a whole number`,
-        `${main.path}: Security.SSLEngine: is not supported`,
+        `${main.path}: HttpsClient.SSLEngine: is not supported; give Key as a PEM file`,
         `${main.path}: TenantToken: given twice, as tenantToken and TenantToken`,
         `'HttpsClient.Certificate' and 'HttpsClient.Key' belong together`,
       ]) {

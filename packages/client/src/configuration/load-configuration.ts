@@ -12,11 +12,13 @@ export interface ConfigurationFile {
 /**
  * Defaults, overlaid by the fallback file, overlaid by the main file, key by key (client contract 5.1); lists replace lists.
  *
- * Throws `DeviceError` `badConfiguration` with every problem of both files: the client does not run half-configured.
+ * Throws `DeviceError` `badConfiguration` with every problem of both files: the client does not run half-configured. What has no
+ * effect is told to `warn`.
  */
 export async function loadConfiguration(
   files: Pick<Files, 'read'>,
   { main, fallback }: { readonly main: ConfigurationFile; readonly fallback: ConfigurationFile },
+  warn: (message: string) => void = () => undefined,
 ): Promise<Configuration> {
   const given = new Map<KeyName, ConfigurationValue>();
   const problems: string[] = [];
@@ -25,6 +27,7 @@ export async function loadConfiguration(
     if (text === undefined) continue;
     const parsed = parseConfigurationText(text);
     problems.push(...parsed.problems.map((problem) => `${file.path}: ${problem}`));
+    for (const warning of parsed.warnings) warn(`${file.path}: ${warning}`);
     for (const [name, value] of parsed.values) given.set(name, value);
   }
   problems.push(...conflicts(given));
@@ -71,6 +74,27 @@ function conflicts(given: ReadonlyMap<KeyName, ConfigurationValue>): string[] {
   }
   if (isSet('HttpsClient.Certificate') !== isSet('HttpsClient.Key')) {
     found.push("'HttpsClient.Certificate' and 'HttpsClient.Key' belong together; give both or neither");
+  }
+  if (isSet('Security.SignCommand')) {
+    if (isSet('Security.AuthPrivateKey')) {
+      found.push("Both 'Security.SignCommand' and 'Security.AuthPrivateKey' are set; keep one of them");
+    }
+    if (isSet('Security.PublicKey') === isSet('Security.PublicKeyCommand')) {
+      found.push(
+        "'Security.SignCommand' needs 'Security.PublicKey' or 'Security.PublicKeyCommand'; give one of the two",
+      );
+    }
+  } else if (isSet('Security.PublicKey') || isSet('Security.PublicKeyCommand')) {
+    found.push(
+      "'Security.PublicKey' and 'Security.PublicKeyCommand' belong to 'Security.SignCommand'; give it, too",
+    );
+  }
+  if (isSet('Security.SSLEngine') && !isSet('Security.AuthPrivateKey')) {
+    found.push("'Security.SSLEngine' needs 'Security.AuthPrivateKey': the key that is given to the engine");
+  }
+  const tlsKey = given.get('HttpsClient.Key');
+  if (typeof tlsKey === 'string' && tlsKey.startsWith('pkcs11:')) {
+    found.push("'HttpsClient.Key' must be a PEM file: keys of TLS cannot be used where they lie in hardware");
   }
   return found;
 }

@@ -1,83 +1,36 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
-import { chmod, stat } from 'node:fs/promises';
-import { DeviceError } from '../system/device-error.ts';
-import type { Files } from '../system/system.ts';
+import type { System } from '../system/system.ts';
+import { keyOfCommand, type KeyCommands } from './key-command.ts';
+import { loadOrMakeDeviceKey, type KeyFile } from './key-file.ts';
+import { keyOfOpenSsl, type OpenSslKey } from './openssl-key.ts';
 
 /** The key a device signs its requests for authentication with. */
 export interface DeviceKey {
   /** PEM, SubjectPublicKeyInfo. */
   readonly publicKeyPem: string;
   /** Signature over the bytes by the method of the key's type (client contract 7.3), in base64. */
-  sign(bytes: Uint8Array): string;
+  sign(bytes: Uint8Array, signal: AbortSignal): Promise<string>;
 }
 
-export interface DeviceKeyPlace {
-  readonly path: string;
-  /** A key made elsewhere is never made or replaced here. */
-  readonly madeElsewhere: boolean;
-  readonly passphrase?: string | undefined;
-}
+/** A file this process reads, a key that the openssl program reaches, or one that commands of the owner do. */
+export type KeySource =
+  | ({ readonly kind: 'file' } & KeyFile)
+  | ({ readonly kind: 'openssl' } & OpenSslKey)
+  | ({ readonly kind: 'command' } & KeyCommands);
 
-const accepted = ['rsa', 'ec', 'ed25519'];
-
-/**
- * The device's key; made, Ed25519 in PKCS#8, when there is none. A file others could read is closed to them.
- * Throws `DeviceError` `badKey` when the file is not a key of use.
- */
-export async function loadOrMakeDeviceKey(files: Files, place: DeviceKeyPlace): Promise<DeviceKey> {
-  const pem = await files.read(place.path, 64 * 1024);
-  if (pem === undefined) {
-    if (place.madeElsewhere) throw fault(place.path, 'there is no such file (Security.AuthPrivateKey)');
-    return await makeDeviceKey(files, place);
+/** The device's key. Throws `DeviceError` `badKey` when it is of no use, or the signal's reason. */
+export async function openDeviceKey(
+  system: Pick<System, 'files' | 'processes'>,
+  source: KeySource,
+  signal: AbortSignal,
+): Promise<DeviceKey> {
+  switch (source.kind) {
+    case 'file':
+      return await loadOrMakeDeviceKey(system.files, source);
+    case 'openssl':
+      return await keyOfOpenSsl(system, source, signal);
+    case 'command':
+      return await keyOfCommand(system, source, signal);
+    default:
+      return source satisfies never;
   }
-  await closeToOthers(place.path);
-  return deviceKey(parse(pem, place), place.path);
-}
-
-/** Makes a new key in place of any that was there: the server will see a new key of the same device. */
-export async function makeDeviceKey(files: Files, place: DeviceKeyPlace): Promise<DeviceKey> {
-  const { privateKey } = generateKeyPairSync('ed25519');
-  const protection =
-    place.passphrase === undefined ? {} : { cipher: 'aes-256-cbc', passphrase: place.passphrase };
-  const pem = privateKey.export({ type: 'pkcs8', format: 'pem', ...protection });
-  await files.writeDurably(place.path, pem, 0o600);
-  return deviceKey(privateKey, place.path);
-}
-
-function parse(pem: Uint8Array, { path, passphrase }: DeviceKeyPlace): KeyObject {
-  try {
-    return createPrivateKey({
-      key: Buffer.from(pem),
-      format: 'pem',
-      ...(passphrase === undefined ? {} : { passphrase }),
-    });
-  } catch (error) {
-    // The cause is left out on purpose where it could tell of the passphrase; OpenSSL's text names the fault well enough.
-    throw fault(path, error instanceof Error ? error.message : String(error));
-  }
-}
-
-function deviceKey(key: KeyObject, path: string): DeviceKey {
-  const type = key.asymmetricKeyType ?? 'unknown';
-  if (!accepted.includes(type))
-    throw fault(path, `keys of type ${type} are not accepted, only RSA, ECDSA and Ed25519`);
-  // Ed25519 signs the bytes themselves; the others a SHA-256 of them, RSA by PKCS #1 v1.5, ECDSA in DER: Node's defaults.
-  const digest = type === 'ed25519' ? null : 'sha256';
-  return {
-    publicKeyPem: createPublicKey(key).export({ type: 'spki', format: 'pem' }).toString(),
-    sign: (bytes) => sign(digest, bytes, key).toString('base64'),
-  };
-}
-
-async function closeToOthers(path: string): Promise<void> {
-  const { mode } = await stat(path);
-  if ((mode & 0o077) !== 0) await chmod(path, 0o600);
-}
-
-function fault(path: string, reason: string): DeviceError {
-  return new DeviceError(
-    'badKey',
-    `Cannot use the device key ${path}: ${reason}. ` +
-      'Restore the key, or make a new one by "mender-auth bootstrap --forcebootstrap" and accept the device again.',
-  );
 }

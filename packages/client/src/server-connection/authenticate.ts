@@ -42,7 +42,7 @@ export async function authenticate(
   const headers = {
     Accept: 'application/json',
     'Content-Type': 'application/json',
-    'X-MEN-Signature': key.sign(body),
+    'X-MEN-Signature': await key.sign(body, signal),
     Authorization: 'API_KEY',
   };
   const failures: ServerError[] = [];

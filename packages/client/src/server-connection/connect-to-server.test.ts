@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test, type TestContext } from 'node:test';
 import { generate } from 'selfsigned';
-import { loadOrMakeDeviceKey } from '../identity/device-key.ts';
+import { loadOrMakeDeviceKey } from '../identity/key-file.ts';
 import { canonicalJson, readIdentityData } from '../identity/identity-data.ts';
 import { linuxFiles } from '../system/linux-files.ts';
 import { linuxProcesses } from '../system/linux-processes.ts';
@@ -238,7 +238,8 @@ describe('authentication', () => {
       const path = join(directory, 'elsewhere.pem');
       await writeFile(path, pair.privateKey.export({ type: 'pkcs8', format: 'pem' }), { mode: 0o644 });
       const loaded = await loadOrMakeDeviceKey(files, { path, madeElsewhere: true });
-      assert.ok(check(loaded.publicKeyPem, Buffer.from(loaded.sign(Buffer.from('body')), 'base64')));
+      const signature = await loaded.sign(Buffer.from('body'), forever);
+      assert.ok(check(loaded.publicKeyPem, Buffer.from(signature, 'base64')));
       assert.equal((await stat(path)).mode & 0o777, 0o600, 'others can no longer read it');
     });
   }

@@ -6,6 +6,8 @@
  * - `badBootEnvironment`: the bootloader's variables cannot be read, written, or trusted.
  * - `badImage`: the image cannot go into the partition.
  * - `writeFailed`: the partition does not hold what was written to it.
+ * - `busFailed`: the system bus cannot be reached, or refuses.
+ * - `storageHangs`: a call to a file or device has not come back in time, and may never; this process cannot end in the usual way.
  * - `timedOut`: a step took longer than ModuleTimeoutSeconds.
  * - `wrongState`: the step does not fit what the bootloader says has happened.
  */
@@ -19,6 +21,8 @@ export type DeviceErrorCode =
   | 'badBootEnvironment'
   | 'badImage'
   | 'writeFailed'
+  | 'busFailed'
+  | 'storageHangs'
   | 'timedOut'
   | 'wrongState';
 

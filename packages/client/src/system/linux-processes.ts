@@ -39,8 +39,8 @@ function startInOwnGroup(
   });
   const maxOutputBytes = options.maxOutputBytes ?? defaultMaxOutputBytes;
   const output = {
-    stdout: collect(child.stdout, maxOutputBytes),
-    stderr: collect(child.stderr, maxOutputBytes),
+    stdout: collect(child.stdout, maxOutputBytes, options.outputEncoding),
+    stderr: collect(child.stderr, maxOutputBytes, options.outputEncoding),
   };
   // A program that ends without reading its input is its own affair.
   child.stdin?.on('error', () => undefined).end(options.input);
@@ -114,7 +114,7 @@ function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /** Keeps the first bytes of a stream and lets the rest run out, so that the program never waits for us. */
-function collect(stream: Readable | null, maxBytes: number) {
+function collect(stream: Readable | null, maxBytes: number, encoding: BufferEncoding = 'utf8') {
   const chunks: Buffer[] = [];
   let kept = 0;
   const closed = new Promise<void>((resolve) => {
@@ -141,7 +141,7 @@ function collect(stream: Readable | null, maxBytes: number) {
       late.abort();
       stream?.destroy();
     },
-    text: () => Buffer.concat(chunks).toString(),
+    text: () => Buffer.concat(chunks).toString(encoding),
   };
 }
 

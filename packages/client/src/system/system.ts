@@ -45,7 +45,9 @@ export interface RunOptions {
   /** Added to the environment the client itself was started with. */
   readonly environment?: Readonly<Record<string, string>>;
   /** What the program reads; without it, nothing. */
-  readonly input?: string;
+  readonly input?: string | Uint8Array;
+  /** How its output becomes text: UTF-8, or each byte a character. */
+  readonly outputEncoding?: 'utf8' | 'latin1';
   readonly timeoutMs: number;
   /** Of stdout and of stderr each; 64 KiB when not given. */
   readonly maxOutputBytes?: number;
