@@ -1,5 +1,12 @@
 import type { Settled } from './read-configuration.ts';
-import { configurationFile, mayBeSecret, secretFile, settings, type Setting } from './settings.ts';
+import {
+  configurationFile,
+  mayBeSecret,
+  secretFile,
+  settings,
+  type Configuration,
+  type Setting,
+} from './settings.ts';
 import { valueTypes } from './value-types.ts';
 
 /** What `--help` tells, one option a paragraph: all of the table. */
@@ -47,22 +54,25 @@ function optionOfFile(setting: Setting): DescribedOption {
   return { usage: `--${option} PATH`, help, environment };
 }
 
-/** A configuration file in which every setting is explained and none is made. */
-export const exampleConfiguration = (): string =>
+/** A configuration file in which every setting is explained, and those that are given are made. */
+export const exampleConfiguration = (made: Partial<Record<keyof Configuration, string>> = {}): string =>
   [
     '# Configuration of tandem-server: a line each NAME = VALUE.',
     '# Options of the command line count before the environment, the environment before this file.',
     '# What counts in the end is printed by `tandem-server config`.',
-    ...Object.values<Setting>(settings).flatMap((setting) => ['', ...exampleOf(setting)]),
+    ...namesOfSettings.flatMap((name) => ['', ...exampleOf(settings[name], made[name])]),
     '',
   ].join('\n');
 
-function exampleOf(setting: Setting): string[] {
+const namesOfSettings = Object.keys(settings) as (keyof Configuration)[];
+
+function exampleOf(setting: Setting, made: string | undefined): string[] {
   const { option, type, environment, default: fallback, help } = setting;
   const value = fallback === undefined ? valueTypes[type].placeholder || 'true' : String(fallback);
   return [
     ...wrapped(`${help} (${environment})`).map((line) => `# ${line}`),
-    ...(type === 'secret' ? [] : [`#${option} = ${value}`]),
+    ...(made === undefined ? [] : [`${option} = ${made}`]),
+    ...(made !== undefined || type === 'secret' ? [] : [`#${option} = ${value}`]),
     ...(mayBeSecret(setting) ? [`#${secretFile(setting).option} = PATH`] : []),
   ];
 }
