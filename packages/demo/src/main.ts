@@ -1,6 +1,6 @@
-import { rm } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { claimDirectory } from './directory-claim.ts';
 import { runDemo } from './run-demo.ts';
 import { findPrograms } from './prerequisites.ts';
 
@@ -31,7 +31,7 @@ One real deployment, end to end: a server, three virtual devices, one good updat
   try {
     const programs = findPrograms();
     const directory = resolve(values.directory);
-    await rm(directory, { recursive: true, force: true });
+    await claimDirectory(directory);
     const passed = await runDemo({
       directory,
       programs,
