@@ -11,7 +11,7 @@ const base = '/ui/';
 const contentSecurityPolicy = [
   "default-src 'none'",
   "script-src 'self'",
-  "style-src 'self'",
+  "style-src 'self' 'sha256-38RhXrc7EdReTKsOm23ZPOCUgniTUUcjky8QOOrQx6o='",
   "img-src 'self'",
   "font-src 'self'",
   "connect-src 'self'",

@@ -56,10 +56,13 @@ function stored(): Session | undefined {
   }
 }
 
-const isSession = (value: unknown): value is Session =>
-  typeof value === 'object' &&
-  value !== null &&
-  'token' in value &&
-  typeof value.token === 'string' &&
-  'email' in value &&
-  typeof value.email === 'string';
+function isSession(value: unknown): value is Session {
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'token' in value &&
+    typeof value.token === 'string' &&
+    'email' in value &&
+    typeof value.email === 'string'
+  );
+}
