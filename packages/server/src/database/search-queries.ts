@@ -122,9 +122,8 @@ export function searchQueries(
 }
 
 async function startThread(workerData: SearchThreadData, signal: AbortSignal): Promise<Worker> {
-  // Beside this file, whether that is a source or what was built of it: a build has to make a search-thread.js of its own.
-  const program = import.meta.url.endsWith('.ts') ? './search-thread.ts' : './search-thread.js';
-  const worker = new Worker(new URL(program, import.meta.url), {
+  // Written so, the build finds it and makes a file of it that lies beside the program.
+  const worker = new Worker(new URL('./search-thread.ts', import.meta.url), {
     name: 'search',
     workerData,
     resourceLimits: { maxOldGenerationSizeMb: maxThreadHeapMb },
