@@ -45,6 +45,8 @@ interface Known {
 
 /** So many devices are remembered one by one; one more, and the one that was first remembered is looked at anew. */
 const maxLooked = 200_000;
+/** So long it reads before others get their turn. Shorter, and slow polls would keep it from making them fast. */
+const turnMs = 5;
 const never = -1;
 const historyCleared = -2;
 
@@ -90,12 +92,15 @@ function lookedUpTo({ targeted, upTo, looked }: Known, deviceId: string, ended: 
 /** Takes up whom the deployments since the last time are for. Nobody waits for it: until then devices are looked at one by one. */
 async function load(reader: Reader, tenant: Tenant, known: Known, newest: number, log: Log): Promise<void> {
   known.isLoading = true;
+  let turnEnds = performance.now() + turnMs;
   try {
     const targets = deploymentTargetStore.forTenant(tenant);
     for (const { id, created } of await targets.activeSince(reader, known.upTo)) {
       for await (const chunk of targets.chunks(reader, id)) {
         known.targeted.add(chunk, created);
+        if (performance.now() < turnEnds) continue;
         await othersTurn();
+        turnEnds = performance.now() + turnMs;
       }
     }
     known.upTo = newest;
