@@ -7,6 +7,7 @@ import { existsSync } from 'node:fs';
  */
 const debianPrograms = {
   mender: { path: '/usr/bin/mender', package: 'mender-client', version: /^3\.4\./ },
+  'mender-connect': { path: '/usr/bin/mender-connect', package: 'mender-connect', version: /^2\.1\./ },
   'mender-cli': { path: '/usr/bin/mender-cli', package: 'mender-cli', version: /^1\.9\./ },
 } as const satisfies Record<string, DebianProgram>;
 
