@@ -8,14 +8,14 @@ export interface OpenedUrl {
 /** An artifact at an address, for standalone installation; its size is known once the first bytes are there. */
 export async function openUrl(
   url: string,
-  options: Omit<DownloadOptions, 'onLength'>,
+  options: DownloadOptions,
   signal: AbortSignal,
 ): Promise<OpenedUrl> {
   let sizeBytes: number | undefined;
-  const onLength = (bytes: number) => {
-    sizeBytes = bytes;
+  const onIdentity = ({ totalBytes }: { readonly totalBytes: number }) => {
+    sizeBytes = totalBytes;
   };
-  const rest = resumableDownload(url, { ...options, onLength }, signal);
+  const rest = resumableDownload({ uri: url, onIdentity }, options, signal);
   const first = await rest.next();
   const content = async function* () {
     if (first.done === true) return;

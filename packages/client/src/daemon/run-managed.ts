@@ -1,9 +1,12 @@
+import { mayStartAgain } from '../deployment/actions/begin-download.ts';
+import { renewLink } from '../deployment/actions/poll.ts';
 import { managedActions } from '../deployment/deployment-actions.ts';
 import { startDeploymentLog } from '../deployment/deployment-log.ts';
-import { deploymentOf, newDeploymentRun, saveAgain } from '../deployment/deployment-run.ts';
+import { changeDeployment, deploymentOf, newDeploymentRun, saveAgain } from '../deployment/deployment-run.ts';
 import {
   afterPowerCut,
   afterPowerCutElsewhere,
+  afterPowerCutInVain,
   type DeploymentState,
   type SavedName,
 } from '../deployment/deployment-states.ts';
@@ -35,7 +38,12 @@ function newManagedRun(needs: DaemonNeeds, schedule: Schedule): ManagedRun {
   const { server, inventory, paths } = needs;
   const limits = { longestMs: needs.schedule.retryPollIntervalMs, count: needs.schedule.retryPollCount };
   const run: ManagedRun = {
-    ...newDeploymentRun(needs, 'managed', (stop) => server.download(deploymentOf(run).uri, stop)),
+    ...newDeploymentRun(needs, 'managed', (stop, wanted) =>
+      server.download(
+        { uri: deploymentOf(run).uri, renew: (renewing) => renewLink(run, renewing), ...wanted },
+        stop,
+      ),
+    ),
     server,
     inventory,
     schedule,
@@ -60,12 +68,19 @@ async function startState(run: ManagedRun, signal: AbortSignal): Promise<Deploym
 
 async function resume(run: ManagedRun, record: ManagedRecord): Promise<DeploymentState> {
   const saved = fromManagedRecord(record);
-  const { at, outcome } = Object.hasOwn(afterPowerCut, record.Name)
+  const known = Object.hasOwn(afterPowerCut, record.Name)
     ? afterPowerCut[record.Name as SavedName]
     : afterPowerCutElsewhere;
-  run.deployment = { ...saved, outcome: outcome === 'asSaved' ? saved.outcome : outcome };
+  run.deployment = saved;
   run.recordName = record.Name;
   await startDeploymentLog(run, 'continued');
+  const { at, outcome } =
+    known.at === 'ReportDownloading' && !(await mayStartAgain(run)) ? afterPowerCutInVain : known;
+  changeDeployment(run, {
+    outcome: outcome === 'asSaved' ? saved.outcome : outcome,
+    // Nothing was changed yet, and a download may be interrupted often while it gets on; `mayStartAgain` bounds it.
+    ...(known.at === 'ReportDownloading' ? { storeCount: 0 } : {}),
+  });
   run.log(
     'info',
     `Going on with deployment ${saved.id} at ${at}, after it was interrupted in ${record.Name}`,

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { deviceStore, type DeviceRecords, type DeviceStore } from '../provides-store/device-store.ts';
+import type { ArtifactRequest } from '../server-connection/resumable-download.ts';
 import type { Log } from '../system/system.ts';
 import { findInstaller } from '../update-module/find-installer.ts';
 import { workTreePath } from '../update-module/work-tree.ts';
@@ -23,8 +24,8 @@ export interface DeploymentRun {
   readonly needs: DeploymentNeeds;
   readonly store: DeviceStore;
   readonly kind: 'managed' | 'standalone';
-  /** The artifact's bytes, from the server or from where the user said. */
-  readonly openArtifact: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
+  /** The artifact's bytes, from the server or from where the user said; the rest of them only for a managed deployment. */
+  readonly openArtifact: (signal: AbortSignal, wanted: WantedBytes) => AsyncIterable<Uint8Array>;
   /** Told of every event, when it has been taken into account. */
   readonly observe: (state: DeploymentState, event: DeploymentEvent) => void;
   /** Into the system's log, and while a deployment is in flight into that deployment's own. */
@@ -34,6 +35,9 @@ export interface DeploymentRun {
   recordName: string | undefined;
   installer: PayloadInstaller | undefined;
 }
+
+/** Which of an artifact's bytes, and who is told what artifact it is. */
+export type WantedBytes = Pick<ArtifactRequest, 'resume' | 'onIdentity'>;
 
 export const newDeploymentRun = (
   needs: DeploymentNeeds,

@@ -179,8 +179,12 @@ const scenarios: readonly Scenario[] = [
     expectChain: [...untilRebooted, ...back], expectStatuses: ['downloading', 'rebooting', 'failure'], expectName: 'version-1' },
 
   // ---- the power is cut
-  { name: 'power cut in update-store: nothing to roll back', powerCutIn: ['update-store'],
-    expectChain: ['(power cut)'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
+  { name: 'power cut in update-store: the download begins again, and the update is as good as any', powerCutIn: ['update-store'],
+    expectChain: ['(power cut)', ...good], expectStatuses: ['downloading', ...reported, 'success'], expectName: 'version-2' },
+  { name: 'power cut in update-store, aborted meanwhile: nothing is downloaded any more', powerCutIn: ['update-store'], abortsAt: ['downloading-2'],
+    expectChain: ['(power cut)'], expectStatuses: ['downloading', 'downloading', 'failure'], expectName: 'version-1' },
+  { name: 'power cut in update-store again and again: given up, nothing to roll back', powerCutIn: Array.from({ length: 11 }, () => 'update-store'),
+    expectChain: Array.from({ length: 11 }, () => '(power cut)'), expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
   { name: 'power cut in update-install: rolled back', powerCutIn: ['update-install'],
     expectChain: [...inStorage, '(power cut)', ...back], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
   { name: 'power cut in reboot: it has rebooted, and goes on', powerCutIn: ['reboot'],
@@ -262,7 +266,7 @@ describe('a deployment', { concurrency: 8 }, () => {
 describe('a client killed with SIGKILL while a program runs', { concurrency: 6 }, () => {
   // prettier-ignore
   const kills = [
-    { in: 'Download',             ends: 'failure', name: 'version-1' },
+    { in: 'Download',             ends: 'success', name: 'version-2' },
     { in: 'ArtifactInstall',      ends: 'failure', name: 'version-1' },
     { in: 'ArtifactVerifyReboot', ends: 'failure', name: 'version-1' },
     { in: 'ArtifactCommit',       ends: 'failure', name: 'version-1' },

@@ -133,7 +133,7 @@ export const outcomeMoves = {
 // prettier-ignore
 export const afterPowerCut = {
   // saved                          goes on at                                the outcome then is
-  'update-store':              { at: 'Cleanup',                      outcome: 'rollbackAttempted' },
+  'update-store':              { at: 'ReportDownloading',            outcome: 'asSaved' },
   'update-install':            { at: 'SupportsRollback',             outcome: 'failed' },
   'reboot':                    { at: 'ArtifactVerifyReboot',         outcome: 'asSaved' },
   'after-reboot':              { at: 'SupportsRollback',             outcome: 'failed' },
@@ -147,6 +147,9 @@ export const afterPowerCut = {
   'update-error':              { at: 'ArtifactFailure_Enter',        outcome: 'asSaved' },
   'cleanup':                   { at: 'Cleanup',                      outcome: 'asSaved' },
 } as const satisfies Record<string, { at: DeploymentState; outcome: Outcome | 'asSaved' }>;
+
+/** For a download that was interrupted too often without getting on (`mayStartAgain`): nothing is installed, nothing to roll back. */
+export const afterPowerCutInVain = { at: 'Cleanup', outcome: 'rollbackAttempted' } as const;
 
 /** For a record with any other name. */
 export const afterPowerCutElsewhere = { at: 'SupportsRollback', outcome: 'failed' } as const;

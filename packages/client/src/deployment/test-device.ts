@@ -242,7 +242,7 @@ function fileServer(directory: string): ServerConnection {
     uploadLog: async (_id, messages) =>
       writeFile(at('server', 'log'), messages.map(({ level, message }) => `${level} ${message}\n`).join('')),
     submitInventory: async () => undefined,
-    download: (uri) => createReadStream(uri),
+    download: ({ uri }) => createReadStream(uri),
     forgetToken: () => undefined,
   };
 }

@@ -40,5 +40,9 @@ export class UpdateError extends Error {
   }
 }
 
+/** The code of whatever was thrown, read by field: errors of other packages and of Node have one, too. */
+export const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined;
+
 /** The words of whatever was thrown, for a log line. */
 export const wordsOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,4 @@
-import type { FileHandle } from 'node:fs/promises';
+import type { PartitionFile } from './partition-file.ts';
 
 export const blockBytes = 1024 * 1024;
 
@@ -15,39 +15,51 @@ export interface WriteBlocksOptions {
   readonly skipSame?: boolean;
   /** Flush after so many written bytes, so that little is lost by a cut and the last flush is short. Without it, never. */
   readonly flushEveryBytes?: number;
+  /** Where in the file the content begins; 0 when not given. */
+  readonly from?: number;
+  /** Asked after each block; when it is due, what stands before `position` is flushed, and then it is told so. */
+  readonly progress?: {
+    readonly isDue: (position: number) => boolean;
+    readonly stored: (position: number) => Promise<void>;
+  };
 }
 
 /**
- * Writes content from the beginning of a file or device, in blocks of 1 MiB; a block that is there already is not written,
- * which spares time and flash. While one block is on its way to the device, the next is being gathered. Nothing is durable
+ * Writes content from the beginning of a file or device (or `from` on), in blocks of 1 MiB; a block that is there already is not
+ * written, which spares time and flash. While one block is on its way to the device, the next is being gathered. Nothing is durable
  * before the caller's `sync`.
  */
 export async function writeBlocks(
-  file: FileHandle,
+  file: Omit<PartitionFile, 'sync' | 'close'>,
   content: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
-  { skipSame = true, flushEveryBytes = Infinity }: WriteBlocksOptions = {},
+  { skipSame = true, flushEveryBytes = Infinity, from = 0, progress }: WriteBlocksOptions = {},
 ): Promise<WrittenImage> {
   const present = Buffer.allocUnsafeSlow(blockBytes);
   let gathering = Buffer.allocUnsafeSlow(blockBytes);
   let spare = Buffer.allocUnsafeSlow(blockBytes);
   let filled = 0;
-  let position = 0;
+  let position = from;
+  // The first block ends where blocks end, wherever it begins.
+  let blockSize = blockBytes - (from % blockBytes);
   const counts = { sameBlocks: 0, writtenBlocks: 0, writtenBytes: 0 };
   let unflushedBytes = 0;
 
   const writeBlock = async (block: Buffer, at: number) => {
-    if (skipSame && (await holds(file, block, present, at))) {
-      counts.sameBlocks += 1;
-      return;
+    if (skipSame && (await holds(file, block, present, at))) counts.sameBlocks += 1;
+    else {
+      await writeAll(file, block, at);
+      counts.writtenBlocks += 1;
+      counts.writtenBytes += block.length;
+      unflushedBytes += block.length;
     }
-    await writeAll(file, block, at);
-    counts.writtenBlocks += 1;
-    counts.writtenBytes += block.length;
-    unflushedBytes += block.length;
-    if (unflushedBytes < flushEveryBytes) return;
+    const end = at + block.length;
+    const isDue = progress?.isDue(end) ?? false;
+    // Also what was the same may only be in the kernel's memory yet.
+    if (!isDue && unflushedBytes < flushEveryBytes) return;
     await file.datasync();
     unflushedBytes = 0;
+    if (isDue) await progress?.stored(end);
   };
   let underWay: Promise<void> = Promise.resolve();
   const flush = async () => {
@@ -57,6 +69,7 @@ export async function writeBlocks(
     underWay.catch(() => undefined);
     position += filled;
     filled = 0;
+    blockSize = blockBytes;
     [gathering, spare] = [spare, gathering];
   };
 
@@ -64,11 +77,11 @@ export async function writeBlocks(
     for await (const chunk of content) {
       signal.throwIfAborted();
       for (let taken = 0; taken < chunk.length;) {
-        const count = Math.min(blockBytes - filled, chunk.length - taken);
+        const count = Math.min(blockSize - filled, chunk.length - taken);
         gathering.set(chunk.subarray(taken, taken + count), filled);
         filled += count;
         taken += count;
-        if (filled === blockBytes) await flush();
+        if (filled === blockSize) await flush();
       }
     }
     if (filled > 0) await flush();
@@ -79,7 +92,12 @@ export async function writeBlocks(
   return { sizeBytes: position, ...counts };
 }
 
-async function holds(file: FileHandle, block: Buffer, present: Buffer, at: number): Promise<boolean> {
+async function holds(
+  file: Pick<PartitionFile, 'read'>,
+  block: Buffer,
+  present: Buffer,
+  at: number,
+): Promise<boolean> {
   let read = 0;
   while (read < block.length) {
     const { bytesRead } = await file.read(present, read, block.length - read, at + read);
@@ -89,7 +107,7 @@ async function holds(file: FileHandle, block: Buffer, present: Buffer, at: numbe
   return block.equals(present.subarray(0, block.length));
 }
 
-async function writeAll(file: FileHandle, block: Buffer, at: number): Promise<void> {
+async function writeAll(file: Pick<PartitionFile, 'write'>, block: Buffer, at: number): Promise<void> {
   let written = 0;
   while (written < block.length) {
     const { bytesWritten } = await file.write(block, written, block.length - written, at + written);

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
-import { open, type FileHandle } from 'node:fs/promises';
 import type { Log } from '../system/system.ts';
+import { openInTime, type OpenPartition, type PartitionFile } from './partition-file.ts';
 
 /** Node has it; the types of Node leave it to those of browsers. */
 declare const WebAssembly: {
@@ -19,47 +19,82 @@ export async function sha256ReadBack(
   sizeBytes: number,
   log: Log,
   signal: AbortSignal,
+  open: OpenPartition = openInTime(),
 ): Promise<string> {
-  try {
-    return await hashOf(path, constants.O_RDONLY | constants.O_DIRECT, sizeBytes, signal);
-  } catch (error) {
-    if (!isRefusal(error)) throw error;
-    log(
-      'info',
-      `${path} cannot be read past the kernel's cache; what was written is checked through the cache.`,
-    );
-    return await hashOf(path, constants.O_RDONLY, sizeBytes, signal);
-  }
+  const hash = createHash('sha256');
+  for await (const piece of readBack(path, sizeBytes, log, signal, open)) hash.update(piece);
+  return hash.digest('hex');
 }
 
-async function hashOf(path: string, flags: number, sizeBytes: number, signal: AbortSignal): Promise<string> {
-  const file = await open(path, flags);
+/** The bytes themselves, read in the same way. A piece is overwritten once the next is asked for. */
+export async function* readBack(
+  path: string,
+  sizeBytes: number,
+  log: Log,
+  signal: AbortSignal,
+  open: OpenPartition = openInTime(),
+): AsyncGenerator<Uint8Array, void, undefined> {
+  if (sizeBytes === 0) return;
+  const [piece, spare] = [alignedBuffer(), alignedBuffer()];
+  const { file, reading } = await openPastCache(path, piece, log, open);
   try {
-    const hash = createHash('sha256');
-    let [piece, spare] = [alignedBuffer(), alignedBuffer()];
-    let reading = readPiece(file, piece, 0);
-    for (let position = 0; position < sizeBytes;) {
-      signal.throwIfAborted();
-      const count = await reading;
-      if (count === 0) throw new Error(`${path} ends after ${position} of ${sizeBytes} bytes.`);
-      // The next piece is on its way while this one is hashed.
-      if (position + count < sizeBytes) {
-        reading = readPiece(file, spare, position + count);
-        // Awaited in the next round, unless the work is called off first.
-        reading.catch(() => undefined);
-      }
-      hash.update(piece.subarray(0, Math.min(count, sizeBytes - position)));
-      position += count;
-      [piece, spare] = [spare, piece];
-    }
-    return hash.digest('hex');
+    yield* pieces(file, path, { piece, spare, reading }, sizeBytes, signal);
   } finally {
     await file.close();
   }
 }
 
+/** Not only the opening is refused where O_DIRECT is not known, on some file systems only the first reading is. */
+async function openPastCache(path: string, piece: Buffer, log: Log, open: OpenPartition) {
+  const direct = await open(path, constants.O_RDONLY | constants.O_DIRECT).catch(unlessRefused);
+  if (direct !== undefined) {
+    try {
+      const count = await readPiece(direct, piece, 0).catch(unlessRefused);
+      if (count !== undefined) return { file: direct, reading: Promise.resolve(count) };
+    } catch (error) {
+      await direct.close();
+      throw error;
+    }
+    await direct.close();
+  }
+  log(
+    'info',
+    `${path} cannot be read past the kernel's cache; what was written is checked through the cache.`,
+  );
+  const file = await open(path, constants.O_RDONLY);
+  return { file, reading: readPiece(file, piece, 0) };
+}
+
+async function* pieces(
+  file: PartitionFile,
+  path: string,
+  first: { readonly piece: Buffer; readonly spare: Buffer; readonly reading: Promise<number> },
+  sizeBytes: number,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  let { piece, spare, reading } = first;
+  for (let position = 0; position < sizeBytes;) {
+    signal.throwIfAborted();
+    const count = await reading;
+    if (count === 0) throw new Error(`${path} ends after ${position} of ${sizeBytes} bytes.`);
+    // The next piece is on its way while this one is hashed.
+    if (position + count < sizeBytes) {
+      reading = readPiece(file, spare, position + count);
+      // Awaited in the next round, unless the work is called off first.
+      reading.catch(() => undefined);
+    }
+    yield piece.subarray(0, Math.min(count, sizeBytes - position));
+    position += count;
+    [piece, spare] = [spare, piece];
+  }
+}
+
 /** Whole pieces only: with O_DIRECT position and length must be multiples of the device's block. */
-async function readPiece(file: FileHandle, piece: Buffer, position: number): Promise<number> {
+async function readPiece(
+  file: Pick<PartitionFile, 'read'>,
+  piece: Buffer,
+  position: number,
+): Promise<number> {
   return (await file.read(piece, 0, piece.length, position)).bytesRead;
 }
 
@@ -69,6 +104,8 @@ function alignedBuffer(): Buffer {
   return Buffer.from(new WebAssembly.Memory({ initial: pieceBytes / wasmPageBytes }).buffer);
 }
 
-function isRefusal(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && (error.code === 'EINVAL' || error.code === 'ENOTSUP');
+/** Undefined for a refusal of O_DIRECT; any other error goes on its way. */
+function unlessRefused(error: unknown): undefined {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  if (code !== 'EINVAL' && code !== 'ENOTSUP') throw error;
 }

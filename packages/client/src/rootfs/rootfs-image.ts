@@ -11,6 +11,8 @@ import {
   type PartitionPair,
   type RootfsPartition,
 } from './partitions.ts';
+import { openInTime, type OpenPartition } from './partition-file.ts';
+import { readBack } from './read-back.ts';
 import { writeImage } from './write-image.ts';
 
 export interface RootfsImageOptions {
@@ -25,6 +27,8 @@ export interface RootfsImageOptions {
   readonly workDirectory: string;
   /** Longest time of each step but the download, whose own waits are bounded (ModuleTimeoutSeconds). */
   readonly stepTimeoutMs: number;
+  /** How partitions are opened; in the usual way, each call bounded in time, when not given. */
+  readonly openPartition?: OpenPartition;
 }
 
 /**
@@ -35,7 +39,7 @@ export interface RootfsImageOptions {
  * read back, and the number of the running one was remembered on disk.
  */
 export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
-  const { system } = options;
+  const { system, openPartition: open = openInTime() } = options;
   const originalPartFile = join(options.workDirectory, 'tmp', 'orig-part');
 
   const look = async (signal: AbortSignal): Promise<Situation> => {
@@ -73,24 +77,21 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
     inTime(run, options.stepTimeoutMs, signal);
 
   return {
-    async download(_payload, files, signal) {
-      const situation = await look(signal);
-      if (situation.onTrial) {
-        throw new DeviceError(
-          'wrongState',
-          'Cannot install: an earlier update is neither committed nor rolled back (upgrade_available is 1).',
-        );
-      }
-      const running = await assertRunning(situation);
-      const inactive = otherPartition(situation.pair, running);
+    async download(_payload, files, signal, progress) {
+      const inactive = await partitionToWrite(await look(signal));
       let written = 0;
       for await (const file of files) {
         written += 1;
         if (written > 1)
           throw new DeviceError('badImage', 'A root file system artifact must hold exactly one file.');
-        await writeImage(system, inactive, file, signal);
+        await writeImage(system, inactive, file, signal, { open, progress });
       }
       if (written === 0) throw new DeviceError('badImage', 'The root file system artifact holds no file.');
+    },
+
+    async storedContent({ target, bytes }, signal) {
+      const inactive = await partitionToWrite(await look(signal));
+      return inactive.path === target ? readBack(target, bytes, system.log, signal, open) : undefined;
     },
 
     artifactInstall: step(async (signal) => {
@@ -208,6 +209,17 @@ interface Situation {
   /** A trial boot is pending or running: `upgrade_available` is 1. */
   readonly onTrial: boolean;
   readonly running: () => Promise<RootfsPartition>;
+}
+
+/** The one that is not running, while no trial of it is under way. */
+async function partitionToWrite(situation: Situation): Promise<RootfsPartition> {
+  if (situation.onTrial) {
+    throw new DeviceError(
+      'wrongState',
+      'Cannot install: an earlier update is neither committed nor rolled back (upgrade_available is 1).',
+    );
+  }
+  return otherPartition(situation.pair, await assertRunning(situation));
 }
 
 /** The root check: what is running is what the bootloader is said to boot. */

@@ -1,7 +1,9 @@
-import { open, readFile } from 'node:fs/promises';
+import { readFile, stat } from 'node:fs/promises';
+import type { DownloadProgress } from '../deployment/payload-installer.ts';
 import { DeviceError } from '../system/device-error.ts';
 import type { System } from '../system/system.ts';
 import { writeBlocks, type WrittenImage } from './block-writer.ts';
+import { openInTime, type OpenPartition } from './partition-file.ts';
 import type { RootfsPartition } from './partitions.ts';
 import { sha256ReadBack } from './read-back.ts';
 
@@ -10,7 +12,15 @@ export interface Image {
   readonly sizeBytes: number;
   /** From the manifest, lower-case hexadecimal: what the medium must hold in the end. */
   readonly sha256: string;
+  /** From the first byte on, or from `resumedAt` on: what stands before is in the partition already. */
   readonly content: AsyncIterable<Uint8Array>;
+  readonly resumedAt?: number;
+}
+
+export interface WriteImageOptions {
+  readonly open?: OpenPartition;
+  /** Told what is durable in the partition, by its path. */
+  readonly progress?: DownloadProgress | undefined;
 }
 
 /**
@@ -26,6 +36,7 @@ export async function writeImage(
   partition: RootfsPartition,
   image: Image,
   signal: AbortSignal,
+  { open = openInTime(), progress }: WriteImageOptions = {},
 ): Promise<WrittenImage> {
   if (image.sizeBytes === 0) throw new DeviceError('badImage', `Cannot install ${image.name}: it is empty.`);
   const capacityBytes = await capacityOf(partition);
@@ -37,15 +48,16 @@ export async function writeImage(
     );
   }
   await unmountIfMounted({ processes, log }, partition, signal);
-  log('info', `Writing ${image.name}, ${image.sizeBytes} bytes, to ${partition.path}.`);
-  const written = await writeAndSync(partition, image, signal);
+  const where = image.resumedAt === undefined ? '' : ` from byte ${image.resumedAt} on`;
+  log('info', `Writing ${image.name}, ${image.sizeBytes} bytes, to ${partition.path}${where}.`);
+  const written = await writeAndSync(partition, image, signal, { open, progress });
   if (written.sizeBytes !== image.sizeBytes) {
     throw new DeviceError(
       'badImage',
       `${image.name} ended after ${written.sizeBytes} of ${image.sizeBytes} bytes. The running system is untouched.`,
     );
   }
-  const found = await sha256ReadBack(partition.path, written.sizeBytes, log, signal);
+  const found = await sha256ReadBack(partition.path, written.sizeBytes, log, signal, open);
   if (found !== image.sha256) {
     throw new DeviceError(
       'writeFailed',
@@ -64,10 +76,22 @@ async function writeAndSync(
   partition: RootfsPartition,
   image: Image,
   signal: AbortSignal,
+  { open, progress }: Required<WriteImageOptions>,
 ): Promise<WrittenImage> {
   const file = await open(partition.path, 'r+');
   try {
-    const written = await writeBlocks(file, image.content, signal);
+    const { path } = partition;
+    const written = await writeBlocks(file, image.content, signal, {
+      from: image.resumedAt ?? 0,
+      ...(progress === undefined
+        ? {}
+        : {
+            progress: {
+              isDue: progress.isDue,
+              stored: (bytes) => progress.stored({ target: path, bytes }),
+            },
+          }),
+    });
     await file.sync();
     return written;
   } finally {
@@ -77,14 +101,7 @@ async function writeAndSync(
 
 /** Bytes a partition can hold; a plain file stands for a partition of the size it has. */
 async function capacityOf({ path, deviceNumber }: RootfsPartition): Promise<number> {
-  if (deviceNumber === undefined) {
-    const file = await open(path, 'r');
-    try {
-      return (await file.stat()).size;
-    } finally {
-      await file.close();
-    }
-  }
+  if (deviceNumber === undefined) return (await stat(path)).size;
   const text = await readFile(`/sys/dev/block/${majorMinor(deviceNumber)}/size`, 'utf8');
   // The kernel counts in sectors of 512 bytes here, whatever the device's own.
   return Number(text.trim()) * 512;

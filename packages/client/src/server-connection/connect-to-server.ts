@@ -130,7 +130,8 @@ export function connectToServer(options: ServerConnectionOptions): ServerConnect
       acceptedInventory = json;
     },
 
-    download: (uri, signal) => resumableDownload(uri, { send, clock, log, ...options.download }, signal),
+    download: (wanted, signal) =>
+      resumableDownload(wanted, { send, clock, log, ...options.download }, signal),
 
     forgetToken: leave,
   };

@@ -1,5 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Clock, Log } from '../system/system.ts';
+import {
+  differenceOf,
+  identityOf,
+  rangeGiven,
+  versionOf,
+  type ArtifactIdentity,
+} from './artifact-identity.ts';
 import { httpLimits, readBody, withoutQuery, type HttpLimits, type SendHttp } from './http-exchange.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { ServerError } from './server-error.ts';
@@ -12,107 +19,225 @@ export interface DownloadOptions {
   readonly attempts: number;
   /** No wait is longer (RetryPollIntervalSeconds), nor longer than a minute. */
   readonly longestWaitMs: number;
-  /** Told the length of the whole once it is known. */
-  readonly onLength?: (bytes: number) => void;
   readonly limits?: HttpLimits;
+}
+
+/** What to fetch: an artifact as a whole, or what is missing of one that was begun before. */
+export interface ArtifactRequest {
+  readonly uri: string;
+  /** Asks for another link to the same artifact when the server refuses this one. Without it, a refusal is the end. */
+  readonly renew?: (signal: AbortSignal) => Promise<string>;
+  readonly resume?: ArtifactRest | undefined;
+  /** Told what the artifact is, as soon as the server has said its length. */
+  readonly onIdentity?: (identity: ArtifactIdentity) => void;
+}
+
+/** The parts to fetch of an artifact that must be the same as then: its first bytes, and all from `from` on. */
+export interface ArtifactRest {
+  readonly identity: ArtifactIdentity;
+  readonly headBytes: number;
+  readonly from: number;
 }
 
 /** Waits before attempts to go on: 3 s, 12 s, 48 s, then 60 s each. */
 const resumeWaits = { firstMs: 3_000, factor: 4, longestMs: 60_000 } as const;
 
+/** Answers that a link gets which has expired or was withdrawn. */
+const refusedLink: ReadonlySet<number | undefined> = new Set([401, 403, 404, 410]);
+
 /**
  * The bytes of an artifact. A connection that breaks off is taken up again where it ended, by Range (client contract 18), as
  * often as it takes while each attempt brings at least a byte; `attempts` in a row may bring none. The server must then answer
- * with exactly the bytes asked for, of the same whole, or the download ends.
+ * with exactly the bytes asked for, of the same whole: same length, same ETag (or Last-Modified, where there is no ETag).
  *
  * A server that cannot be reached at the first request, or is busy, is waited for in the same way.
  *
- * Throws `ServerError`: `refused` for another answer than 200 to the first request, `downloadFailed` after that.
+ * Throws `ServerError`: `refused` for another answer than 200 to the first request, `artifactChanged` when the whole is not the one
+ * that was begun, so that it can only be fetched from its first byte, and `downloadFailed` for anything else after that.
  */
 export async function* resumableDownload(
-  uri: string,
-  { send, clock, log, attempts, longestWaitMs, onLength, limits = httpLimits }: DownloadOptions,
+  request: ArtifactRequest,
+  options: DownloadOptions,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
-  let totalBytes: number | undefined;
+  const line = newLine(request, options);
+  if (request.resume === undefined) {
+    yield* span(line, 0, undefined, signal);
+    return;
+  }
+  const { headBytes, from, identity } = request.resume;
+  yield* span(line, 0, headBytes, signal);
+  yield* span(line, from, identity.totalBytes, signal);
+}
+
+/** What is known of the artifact and of the server's patience, from one request to the next. */
+interface Line {
+  readonly request: ArtifactRequest;
+  readonly options: DownloadOptions;
+  uri: string;
+  identity: ArtifactIdentity | undefined;
+  /** Attempts in a row that brought nothing. */
+  fruitless: number;
+  /** A new link was asked for, and nothing has come by it yet. */
+  renewed: boolean;
+}
+
+const newLine = (request: ArtifactRequest, options: DownloadOptions): Line => ({
+  request,
+  options,
+  uri: request.uri,
+  identity: request.resume?.identity,
+  fruitless: 0,
+  renewed: false,
+});
+
+/** The bytes from `begin` up to `end`; undefined: all there are. */
+async function* span(
+  line: Line,
+  begin: number,
+  end: number | undefined,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let offset = begin;
   let begun = false;
-  let offset = 0;
-  let fruitless = 0;
   for (;;) {
     try {
-      const response = begun
-        ? await rangeOf(uri, offset, totalBytes ?? 0, send, signal)
-        : await wholeOf(uri, send, clock, signal);
-      if (!begun) {
-        totalBytes = lengthOf(response);
-        if (totalBytes !== undefined) onLength?.(totalBytes);
-      }
+      const response = await answer(line, offset, end, signal);
       begun = true;
-      for await (const chunk of readBody(response, uri, signal, limits)) {
+      for await (const chunk of readBody(response, line.uri, signal, line.options.limits ?? httpLimits)) {
+        const last = end ?? line.identity?.totalBytes ?? Infinity;
+        if (chunk.length > last - offset) throw tooMuch(line.uri, last);
         offset += chunk.length;
-        fruitless = 0;
+        line.fruitless = 0;
+        line.renewed = false;
         yield chunk;
       }
-      if (totalBytes === undefined || offset === totalBytes) return;
+      const last = end ?? line.identity?.totalBytes;
+      if (last === undefined || offset === last) return;
       throw new ServerError(
         'unreachable',
-        `The answer from ${withoutQuery(uri)} ended after ${offset} of ${totalBytes} bytes.`,
+        `The answer from ${withoutQuery(line.uri)} ended after ${offset} of ${last} bytes.`,
       );
     } catch (error) {
       if (signal.aborted || !(error instanceof ServerError) || error.code !== 'unreachable') throw error;
       // Without a length nothing can be asked for by range.
-      if (begun && totalBytes === undefined) throw error;
-      if (fruitless >= attempts) {
-        throw new ServerError(
-          'downloadFailed',
-          `Giving up on resuming the download of ${withoutQuery(uri)} after ${attempts} attempts: ${error.message}`,
-          { cause: error },
-        );
-      }
-      const { firstMs, factor, longestMs } = resumeWaits;
-      const waitMs = Math.min(firstMs * factor ** fruitless, longestMs, longestWaitMs);
-      fruitless += 1;
-      const where = totalBytes === undefined ? 'from the beginning' : `at byte ${offset} of ${totalBytes}`;
-      log('warning', `${error.message} Resuming the download ${where} in ${waitMs / 1000} s.`);
-      await clock.sleep(waitMs, signal);
+      if (begun && line.identity === undefined) throw error;
+      await waitToGoOn(line, offset, error, signal);
     }
   }
 }
 
-async function wholeOf(
-  uri: string,
-  send: SendHttp,
-  clock: Clock,
-  signal: AbortSignal,
-): Promise<IncomingMessage> {
-  const response = await send({ method: 'GET', url: uri }, signal);
-  if (response.statusCode === 200) return response;
-  response.destroy();
-  throw isBusy(response.statusCode ?? 0) ? busy(uri, response) : refused(response, uri, clock.now());
+async function waitToGoOn(line: Line, offset: number, error: ServerError, signal: AbortSignal) {
+  const { attempts, longestWaitMs, log, clock } = line.options;
+  if (line.fruitless >= attempts) {
+    throw new ServerError(
+      'downloadFailed',
+      `Giving up on resuming the download of ${withoutQuery(line.uri)} after ${attempts} attempts: ${error.message}`,
+      { cause: error },
+    );
+  }
+  const { firstMs, factor, longestMs } = resumeWaits;
+  const waitMs = Math.min(firstMs * factor ** line.fruitless, longestMs, longestWaitMs);
+  line.fruitless += 1;
+  const where =
+    line.identity === undefined ? 'from the beginning' : `at byte ${offset} of ${line.identity.totalBytes}`;
+  log('warning', `${error.message} Resuming the download ${where} in ${waitMs / 1000} s.`);
+  await clock.sleep(waitMs, signal);
 }
 
-async function rangeOf(
-  uri: string,
+/** An answer whose body is the bytes from `offset` up to `end` of the artifact that was begun. */
+async function answer(
+  line: Line,
   offset: number,
-  totalBytes: number,
-  send: SendHttp,
+  end: number | undefined,
   signal: AbortSignal,
 ): Promise<IncomingMessage> {
-  const last = totalBytes - 1;
-  const response = await send(
-    { method: 'GET', url: uri, headers: { Range: `bytes=${offset}-${last}` } },
-    signal,
-  );
-  const status = response.statusCode ?? 0;
-  if (status === 206) {
-    const fault = faultOfRange(response, offset, totalBytes);
+  const { send } = line.options;
+  for (;;) {
+    const { identity, uri } = line;
+    const response = await send(
+      { method: 'GET', url: uri, headers: rangeHeaders(identity, offset, end) },
+      signal,
+    );
+    const status = response.statusCode ?? 0;
+    if (status === 200 && identity === undefined) {
+      line.identity = identityOf(response);
+      if (line.identity !== undefined) line.request.onIdentity?.(line.identity);
+      return response;
+    }
+    const fault = faultOf(response, identity, offset, end);
     if (fault === undefined) return response;
     response.destroy();
-    throw cannotResume(uri, offset, fault, status);
+    if (isBusy(status)) throw busy(uri, response);
+    if (line.request.renew !== undefined && !line.renewed && refusedLink.has(status)) {
+      line.options.log(
+        'info',
+        `The link to the artifact is not valid any more (${status}); asking for a new one.`,
+      );
+      line.uri = await line.request.renew(signal);
+      line.renewed = true;
+      continue;
+    }
+    throw identity === undefined
+      ? refused(response, uri, line.options.clock.now())
+      : new ServerError(
+          fault.changed ? 'artifactChanged' : 'downloadFailed',
+          `Cannot resume the download of ${withoutQuery(uri)} at byte ${offset}: ${fault.reason}.`,
+          { status },
+        );
   }
-  response.destroy();
-  if (isBusy(status)) throw busy(uri, response);
-  throw cannotResume(uri, offset, `the server answered ${status}`, status);
+}
+
+function tooMuch(uri: string, last: number): ServerError {
+  return new ServerError(
+    'downloadFailed',
+    `Cannot use the answer from ${withoutQuery(uri)}: it goes on behind byte ${last}, which is its last.`,
+  );
+}
+
+function rangeHeaders(
+  identity: ArtifactIdentity | undefined,
+  offset: number,
+  end: number | undefined,
+): Readonly<Record<string, string>> {
+  if (identity === undefined) return {};
+  const { etag } = identity;
+  return {
+    Range: `bytes=${offset}-${(end ?? identity.totalBytes) - 1}`,
+    // Only a strong one can vouch for bytes (RFC 9110, 13.1.5).
+    ...(etag === undefined || etag.startsWith('W/') ? {} : { 'If-Range': etag }),
+  };
+}
+
+/** Why an answer is not the one asked for; `changed` when the whole is another than the one that was begun. */
+function faultOf(
+  response: IncomingMessage,
+  identity: ArtifactIdentity | undefined,
+  offset: number,
+  end: number | undefined,
+): { readonly reason: string; readonly changed: boolean } | undefined {
+  const status = response.statusCode ?? 0;
+  const plain = { reason: `the server answered ${status}`, changed: false };
+  if (identity === undefined) return plain;
+  if (status === 200) {
+    const difference = differenceOf(identity, identityOf(response));
+    return difference === undefined ? plain : { reason: difference, changed: true };
+  }
+  const given = rangeGiven(response);
+  if (status === 416 && given?.totalBytes !== undefined && given.totalBytes !== identity.totalBytes) {
+    return { reason: `it has ${given.totalBytes} bytes now, not ${identity.totalBytes}`, changed: true };
+  }
+  if (status !== 206) return plain;
+  const difference = differenceOf(identity, {
+    ...versionOf(response),
+    totalBytes: given?.totalBytes ?? identity.totalBytes,
+  });
+  if (difference !== undefined) return { reason: difference, changed: true };
+  const last = (end ?? identity.totalBytes) - 1;
+  if (given?.first === offset && given.last === last) return undefined;
+  const header = (response.headers['content-range'] ?? '').slice(0, 100);
+  const wanted = `${offset}-${last}/${identity.totalBytes}`;
+  return { reason: `asked for bytes ${wanted}, the server gives "${header}"`, changed: false };
 }
 
 /** A server that is starting or overloaded is as good as not there for the moment; any other status is an answer. */
@@ -124,25 +249,6 @@ function busy(uri: string, { statusCode }: IncomingMessage): ServerError {
   return new ServerError('unreachable', `${withoutQuery(uri)} answered ${statusCode}.`, {
     status: statusCode,
   });
-}
-
-function cannotResume(uri: string, offset: number, reason: string, status: number): ServerError {
-  const message = `Cannot resume the download of ${withoutQuery(uri)} at byte ${offset}: ${reason}.`;
-  return new ServerError('downloadFailed', message, { status });
-}
-
-function faultOfRange(response: IncomingMessage, offset: number, totalBytes: number): string | undefined {
-  const header = response.headers['content-range'] ?? '';
-  const match = /^bytes (\d+)-(\d+)\/(\d+|\*)$/.exec(header);
-  const [, start, end, total] = match ?? [];
-  const asAsked = Number(start) === offset && Number(end) === totalBytes - 1;
-  if (match !== null && asAsked && (total === '*' || Number(total) === totalBytes)) return undefined;
-  return `asked for bytes ${offset}-${totalBytes - 1}/${totalBytes}, the server gives "${header.slice(0, 100)}"`;
-}
-
-function lengthOf(response: IncomingMessage): number | undefined {
-  const length = Number(response.headers['content-length'] ?? '0');
-  return Number.isSafeInteger(length) && length > 0 ? length : undefined;
 }
 
 function refused(response: IncomingMessage, uri: string, nowMs: number): ServerError {

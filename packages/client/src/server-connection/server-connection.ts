@@ -1,3 +1,5 @@
+import type { ArtifactRequest } from './resumable-download.ts';
+
 /** Statuses a device reports; the closed set both generations of the protocol use (client contract 9.2). */
 export const reportableStatuses = [
   'downloading',
@@ -46,8 +48,8 @@ export interface ServerConnection {
   ): Promise<'accepted' | 'aborted'>;
   uploadLog(deploymentId: string, messages: readonly LogMessage[], signal: AbortSignal): Promise<void>;
   submitInventory(attributes: readonly InventoryAttribute[], signal: AbortSignal): Promise<void>;
-  /** The artifact's bytes; a broken connection is resumed by Range (client contract 18). */
-  download(uri: string, signal: AbortSignal): AsyncIterable<Uint8Array>;
+  /** The artifact's bytes, or the rest of them; a broken connection is resumed by Range (client contract 18). */
+  download(request: ArtifactRequest, signal: AbortSignal): AsyncIterable<Uint8Array>;
   /** The next request authenticates anew: before commit, the new software must show that it can. */
   forgetToken(): void;
 }

@@ -4,8 +4,10 @@
  * - `refused`: an answer with a status other than the expected; see `status`.
  * - `badAnswer`: an answer that is not what the protocol says.
  * - `downloadFailed`: the artifact's bytes could not be fetched to the end.
+ * - `artifactChanged`: what was begun is not what is there now; it can be fetched from its first byte.
  */
-export type ServerErrorCode = 'unreachable' | 'unauthorized' | 'refused' | 'badAnswer' | 'downloadFailed';
+export type ServerErrorCode =
+  'unreachable' | 'unauthorized' | 'refused' | 'badAnswer' | 'downloadFailed' | 'artifactChanged';
 
 export interface ServerErrorFacts {
   /** HTTP status of the answer, when there was one. */

@@ -2,6 +2,7 @@
  * - `badConfiguration`: the configuration files cannot be used; the message lists every problem.
  * - `noDeviceType`, `noIdentity`, `badKey`: the device does not know what or who it is.
  * - `noInventory`: nothing could be found out about the device.
+ * - `noSnapshot`: the file system cannot be copied as it is at one moment.
  * - `badPartitions`: the two root file systems and the running one cannot be told apart with certainty.
  * - `badBootEnvironment`: the bootloader's variables cannot be read, written, or trusted.
  * - `badImage`: the image cannot go into the partition.
@@ -17,6 +18,7 @@ export type DeviceErrorCode =
   | 'noIdentity'
   | 'badKey'
   | 'noInventory'
+  | 'noSnapshot'
   | 'badPartitions'
   | 'badBootEnvironment'
   | 'badImage'

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { filesInTime } from './files-in-time.ts';
 import { linuxFiles } from './linux-files.ts';
 import { linuxProcesses } from './linux-processes.ts';
 import type { Clock, Log, System } from './system.ts';
@@ -15,7 +16,7 @@ export interface LinuxSystemOptions {
 /** The running system. Made once, by `main.ts`. */
 export function linuxSystem({ log, environment, killGraceMs }: LinuxSystemOptions): System {
   return {
-    files: linuxFiles(),
+    files: filesInTime(linuxFiles()),
     processes: linuxProcesses(environment, killGraceMs),
     clock: systemClock,
     log,

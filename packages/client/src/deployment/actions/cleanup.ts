@@ -8,6 +8,7 @@ import {
   type DeploymentRun,
 } from '../deployment-run.ts';
 import type { ManagedRun } from '../managed-run.ts';
+import { removeSavedDownload } from '../saved-download.ts';
 import { onlyPayload, type Deployment } from '../saved-deployment.ts';
 import { outcomeMoves } from '../deployment-states.ts';
 
@@ -31,7 +32,10 @@ export async function cleanup(run: DeploymentRun, signal: AbortSignal): Promise<
       await installer.cleanup(signal);
     }
   } finally {
-    if (!signal.aborted) await files.removeDurably(tree);
+    if (!signal.aborted) {
+      await files.removeDurably(tree);
+      await removeSavedDownload(files, run.needs.paths.datastore);
+    }
   }
   return 'success';
 }

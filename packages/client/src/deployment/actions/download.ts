@@ -1,7 +1,6 @@
 import { join } from 'node:path';
 import { ArtifactError, readArtifact, type Artifact, type PayloadFile } from '@tandem/artifact';
 import { allProvides } from '../../provides-store/device-store.ts';
-import type { Log } from '../../system/system.ts';
 import { createWorkTree } from '../../update-module/work-tree.ts';
 import { checkArtifact } from '../check-artifact.ts';
 import {
@@ -13,22 +12,60 @@ import {
   treeOf,
   type DeploymentRun,
 } from '../deployment-run.ts';
+import { keepProgress, type ProgressKeeper } from '../download-progress.ts';
 import { UpdateError, wordsOf } from '../update-error.ts';
+import { beginDownload, type DownloadStart } from './begin-download.ts';
+import { withProgress } from './log-progress.ts';
 
 /**
- * The artifact into storage, in one pass and in the order of client contract 16: nothing behind the manifest is parsed before its
- * signature holds, no script unpacked before the header's checksum, no payload touched before device type, offer and depends fit.
- * `nothingToDo`: an empty payload, which brings provides alone.
+ * The artifact into storage, from its first byte or from where an interrupted download can go on. `nothingToDo`: an empty payload, which
+ * brings provides alone. What turns out not to be what was begun is fetched from its first byte.
  */
 export async function download(run: DeploymentRun, signal: AbortSignal): Promise<'success' | 'nothingToDo'> {
+  for (let begun = 0; ; begun += 1) {
+    const start = await beginDownload(run, begun === 0 ? 'whereItWas' : 'zero', signal);
+    try {
+      return await downloadFrom(run, start, signal);
+    } catch (error) {
+      signal.throwIfAborted();
+      if (begun >= timesBegunAnew || !start.mayBeginAnew(error)) throw error;
+      run.log('warning', `${wordsOf(error).replace(/\.$/, '')}. The download starts at zero.`);
+    }
+  }
+}
+
+/** An artifact that changes again and again is not one that could be installed. */
+const timesBegunAnew = 3;
+
+/**
+ * In one pass and in the order of client contract 16: nothing behind the manifest is parsed before its signature holds, no script
+ * unpacked before the header's checksum, no payload touched before device type, offer and depends fit. All of it holds for a resumed
+ * download, too: the header is fetched and proven anew, and the whole payload is hashed.
+ */
+async function downloadFrom(
+  run: DeploymentRun,
+  { resume, save }: DownloadStart,
+  signal: AbortSignal,
+): Promise<'success' | 'nothingToDo'> {
   const { system, deviceType, verificationKeys, decompressors } = run.needs;
   // Ends the connection however this ends.
   const cancel = new AbortController();
   const stop = AbortSignal.any([signal, cancel.signal]);
+  const progress = keepProgress(system.clock, save);
   let artifact: Artifact | undefined;
   try {
     await system.files.removeDurably(artifactScriptsOf(run));
-    artifact = await readArtifact(run.openArtifact(stop), { verificationKeys, decompressors, signal: stop });
+    const { onIdentity, onPayloadArchive, onRestartPoint } = progress;
+    if (resume !== undefined) onIdentity(resume.stored.identity);
+    const source = run.openArtifact(stop, { onIdentity, resume: resume?.rest });
+    artifact = await readArtifact(source, {
+      verificationKeys,
+      decompressors,
+      signal: stop,
+      onPayloadArchive,
+      onRestartPoint,
+      ...(resume === undefined ? {} : { resume: resume.reading }),
+    });
     const records = await run.store.read();
     const device = { deviceType: await deviceType(), provides: allProvides(records) };
     const { artifactName, offeredDeviceTypes } = deploymentOf(run);
@@ -46,7 +83,7 @@ export async function download(run: DeploymentRun, signal: AbortSignal): Promise
     });
     await saveAgain(run);
     await unpackScripts(run, artifact);
-    const files = wholeArtifact(artifact, run.log);
+    const files = wholeArtifact(artifact, run, progress);
     if (type === null) {
       for await (const file of files.all) for await (const _bytes of file.content);
       return 'nothingToDo';
@@ -58,7 +95,7 @@ export async function download(run: DeploymentRun, signal: AbortSignal): Promise
       artifactGroup: records['artifact-group'],
       deviceType: device.deviceType,
     });
-    await installer.download(payload, files.all, stop);
+    await installer.download(payload, files.all, stop, run.kind === 'managed' ? progress : undefined);
     if (!files.readToEnd()) {
       throw new UpdateError(
         'moduleFailed',
@@ -101,27 +138,14 @@ async function unpackScripts(run: DeploymentRun, artifact: Artifact): Promise<vo
 }
 
 /** The payload's files with progress in the log, and whether they were read to the end, which proves the whole artifact. */
-function wholeArtifact(artifact: Artifact, log: Log) {
+function wholeArtifact(artifact: Artifact, run: DeploymentRun, progress: ProgressKeeper) {
   let ended = false;
   async function* all(): AsyncIterable<PayloadFile> {
-    for await (const file of artifact.files()) yield { ...file, content: withProgress(file, log) };
+    for await (const file of artifact.files()) {
+      progress.onFile(file);
+      yield { ...file, content: withProgress(file, run.log) };
+    }
     ended = true;
   }
   return { all: all(), readToEnd: () => ended };
 }
-
-async function* withProgress(file: PayloadFile, log: Log): AsyncIterable<Uint8Array> {
-  let readBytes = 0;
-  let tenths = 0;
-  for await (const bytes of file.content) {
-    yield bytes;
-    readBytes += bytes.byteLength;
-    const now = Math.floor((readBytes * 10) / Math.max(file.sizeBytes, 1));
-    if (now > tenths && file.sizeBytes >= progressFromBytes)
-      log('info', `${file.name}: ${now * 10}% of ${file.sizeBytes} bytes`);
-    tenths = now;
-  }
-}
-
-/** Smaller files are there at once. */
-const progressFromBytes = 8 * 1024 * 1024;

@@ -1,7 +1,8 @@
-import { allProvides } from '../../provides-store/device-store.ts';
+import { allProvides, type DeviceRecords } from '../../provides-store/device-store.ts';
 import { startDeploymentLog } from '../deployment-log.ts';
+import { changeDeployment, deploymentOf } from '../deployment-run.ts';
 import type { ManagedRun } from '../managed-run.ts';
-import { wordsOf } from '../update-error.ts';
+import { UpdateError, wordsOf } from '../update-error.ts';
 import { retryAfterOf } from './report-status.ts';
 
 export async function waitForWork(run: ManagedRun, signal: AbortSignal) {
@@ -20,6 +21,26 @@ export async function submitInventory(run: ManagedRun, signal: AbortSignal): Pro
     return 'failure';
   }
 }
+
+/** Another link to the artifact of the deployment in flight: the server offers that deployment again, with a link of now. */
+export async function renewLink(run: ManagedRun, signal: AbortSignal): Promise<string> {
+  const { id, artifactName } = deploymentOf(run);
+  const offer = await run.server.nextDeployment(await deviceProvides(run, await run.store.read()), signal);
+  if (offer !== 'nothingToDo' && offer.deploymentId === id && offer.artifactName === artifactName) {
+    changeDeployment(run, { uri: offer.uri });
+    return offer.uri;
+  }
+  const instead = offer === 'nothingToDo' ? 'nothing' : `deployment ${offer.deploymentId}`;
+  throw new UpdateError(
+    'artifactUnreadable',
+    `Cannot go on with the download: the link to the artifact is not valid any more, and the server now offers ${instead} instead of deployment ${id}.`,
+  );
+}
+
+const deviceProvides = async (run: ManagedRun, records: DeviceRecords) => ({
+  ...allProvides(records),
+  device_type: await run.needs.deviceType(),
+});
 
 /** Asks only while nobody updates this device by hand, and with an offer keeps others from it until the deployment has ended. */
 export async function pollForDeployment(
@@ -43,8 +64,7 @@ export async function pollForDeployment(
       run.schedule.done('deploymentPoll');
       return 'nothingToDo';
     }
-    const provides = { ...allProvides(records), device_type: await run.needs.deviceType() };
-    const offer = await run.server.nextDeployment(provides, signal);
+    const offer = await run.server.nextDeployment(await deviceProvides(run, records), signal);
     run.schedule.done('deploymentPoll');
     if (offer === 'nothingToDo') return 'nothingToDo';
     offered = true;
