@@ -28,6 +28,7 @@ import { createInventory, deviceByAttribute, devicesInGroup, groupOfDevice } fro
 import { reportedTexts } from './inventory/reported-texts.ts';
 import type { Log } from './log.ts';
 import type { ObjectStorage } from './object-storage/object-storage.ts';
+import { storedObjectOf } from './releases/artifacts.ts';
 import { ServerError } from './server-error.ts';
 import { signToken, tokenVerifier } from './tokens/json-web-token.ts';
 import type { SigningKeys } from './tokens/signing-keys.ts';
@@ -58,6 +59,12 @@ export interface ServerParts {
     readonly publicUrl: string | undefined;
     readonly requireSignature: boolean;
     readonly nextV1Only: boolean;
+    /** Bytes that all artifacts of a tenant may take together; 0 for no limit. */
+    readonly storageLimit: number;
+    /** Link to the server though the storage could be had directly. */
+    readonly serveDownloads: boolean;
+    /** Whether no other process stores objects where this one does. */
+    readonly storesAlone: boolean;
     readonly tokenCacheSize: number;
     readonly shutdownSeconds: number;
     /** For tests: fail when an answer differs from its contract. */
@@ -81,6 +88,9 @@ export interface TandemServer {
 const maxBodyBytes = 1_048_576;
 const checkInFlushMs = 30_000;
 const retryMs = 60_000;
+const tidyMs = 60 * 60 * 1000;
+/** No upload is under way for so long. */
+const longestUploadMs = 24 * 60 * 60 * 1000;
 
 /** The whole server on one page: stores and domains, what they need of each other, routes, background. */
 export function createServer({
@@ -113,7 +123,17 @@ export function createServer({
   const door = firstAdministrator(users, clock);
   let publicUrl = configuration.publicUrl;
   const ownUrl = () => publicUrl ?? notListening();
-  const links = artifactLinks(ownUrl, keys.downloadLinks, clock);
+  const links = artifactLinks(
+    ownUrl,
+    keys.downloadLinks,
+    clock,
+    objectStorage.links !== undefined && !configuration.serveDownloads
+      ? {
+          links: objectStorage.links,
+          storedObjectOf: (tenant, id) => storedObjectOf(database.read, tenant, id),
+        }
+      : undefined,
+  );
   const updates = createSoftwareUpdates({
     database,
     storage: objectStorage,
@@ -124,13 +144,22 @@ export function createServer({
     decompressors: { ...nodeDecompressors, lzma: xzDecompressor },
     requireSignature: configuration.requireSignature,
     answerNextV2: !configuration.nextV1Only,
+    storageLimitBytes: configuration.storageLimit,
     acceptedDevices,
     devicesInGroup,
     groupOfDevice,
     deviceByAttribute,
     reportedTexts,
     generationRequested: () => generating.nudge(),
+    uploadCompleted: () => takingIn.nudge(),
   });
+  const takingIn = reconciler('taking in direct uploads', retryMs, updates.takeInDirectUploads, log);
+  const tidying = reconciler(
+    'removing what uploads left',
+    tidyMs,
+    (signal) => updates.removeLeftovers(longestUploadMs, signal),
+    log,
+  );
   const generating = reconciler('generating artifacts', retryMs, updates.generateArtifacts, log);
   const configurations = createDeviceConfigurations({
     database,
@@ -199,6 +228,8 @@ export function createServer({
   const stopBackground = [
     repeat('storing check-in times', checkInFlushMs, checkIns.flush, log),
     generating.stop,
+    takingIn.stop,
+    tidying.stop,
   ];
 
   const close = async () => {
@@ -220,8 +251,11 @@ export function createServer({
     deviceAuth,
     openFirstAdministrator: door.open,
     listen: async ({ host, port }) => {
-      await updates.removeUnreferenced();
+      // At start nothing half stored can be anybody's, where nobody else stores there.
+      if (configuration.storesAlone) await updates.removeLeftovers(0);
       generating.nudge();
+      takingIn.nudge();
+      tidying.nudge();
       const url = await http.listen({ host, port });
       publicUrl ??= url;
       return url;

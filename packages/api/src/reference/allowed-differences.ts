@@ -144,14 +144,4 @@ export const allowedDifferences: readonly AllowedDifference[] = [
     differs: ['never answers 202'],
     reason: notConnected,
   },
-  {
-    operations: [`POST ${deployments}/artifacts/directupload`],
-    differs: ['never answers 200'],
-    reason: 'off, as it is by default there: 404 (server contract 4.2)',
-  },
-  {
-    operations: [`POST ${deployments}/artifacts/directupload/{id}/complete`],
-    differs: ['never answers 202'],
-    reason: 'off, as it is by default there: 404 (server contract 4.2)',
-  },
 ];

@@ -2,6 +2,7 @@ import { mkdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../clock.ts';
 import { openSqliteDatabase, type Database } from '../database/open-database.ts';
+import type { StoragePaths } from '../object-storage/open-object-storage.ts';
 import { ServerError } from '../server-error.ts';
 
 /** Where in the data directory the things lie. */
@@ -10,6 +11,11 @@ export const keysPath = (dataDirectory: string): string => join(dataDirectory, '
 export const linkKeyPath = (dataDirectory: string): string =>
   join(keysPath(dataDirectory), 'download-links.key');
 export const artifactsPath = (dataDirectory: string): string => join(dataDirectory, 'artifacts');
+/** What of it the storage of artifacts uses. */
+export const storagePaths = (dataDirectory: string): StoragePaths => ({
+  artifacts: artifactsPath(dataDirectory),
+  owner: join(keysPath(dataDirectory), 'storage-owner.id'),
+});
 export const startLockPath = (dataDirectory: string): string => join(dataDirectory, 'start.lock');
 export const lockPath = (dataDirectory: string): string => join(dataDirectory, 'serve.lock');
 

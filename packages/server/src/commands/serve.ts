@@ -8,20 +8,20 @@ import { splitAddress } from '../configuration/read-configuration.ts';
 import type { Configuration } from '../configuration/settings.ts';
 import { lockDataDirectory, oneAfterAnother } from '../database/data-directory-lock.ts';
 import type { Log } from '../log.ts';
-import { openFileSystemStorage } from '../object-storage/file-system-storage.ts';
 import { readOrMakeLinkKey } from '../object-storage/link-key.ts';
+import { openObjectStorage } from '../object-storage/open-object-storage.ts';
 import { createServer } from '../server.ts';
 import { ServerError } from '../server-error.ts';
 import { selfMadeCertificate, type Certificate, type SelfMadeCertificate } from '../tls/certificate.ts';
 import { loadSigningKeys } from '../tokens/signing-keys.ts';
 import { readWebFiles } from '../web-interface/web-files.ts';
 import {
-  artifactsPath,
   keysPath,
   linkKeyPath,
   lockPath,
   openDatabase,
   startLockPath,
+  storagePaths,
 } from './data-directory.ts';
 
 export interface ServeWorld {
@@ -33,9 +33,6 @@ export interface ServeWorld {
 
 /** Where `npm ci` builds the web interface; packages name theirs by the setting. */
 const builtWebInterface = fileURLToPath(new URL('../../../web/dist', import.meta.url));
-
-/** No upload stands still for so long. */
-const longestUploadMs = 24 * 60 * 60 * 1000;
 
 /** Starts the server out of its data directory; resolves with what stops it. */
 export async function serve(
@@ -59,13 +56,16 @@ export async function serve(
     const server = createServer({
       database: await openDatabase({ dataDirectory, database }, clock),
       keys,
-      objectStorage: await openFileSystemStorage(artifactsPath(dataDirectory), {
-        othersWriteForMs: isShared ? longestUploadMs : 0,
-      }),
+      objectStorage: await openObjectStorage(configuration, storagePaths(dataDirectory), clock),
       clock,
       log,
       webFiles: await readWebFiles(configuration.webInterface ?? builtWebInterface),
-      configuration: { ...configuration, tls, publicUrl: publicUrl(configuration, address) },
+      configuration: {
+        ...configuration,
+        tls,
+        publicUrl: publicUrl(configuration, address),
+        storesAlone: !isShared && configuration.storage === undefined,
+      },
     });
     const url = await server.listen(address);
     if (tls !== undefined && isSelfMade(tls)) {

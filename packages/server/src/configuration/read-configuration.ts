@@ -138,7 +138,9 @@ function shown({ source, text }: Given, type: AnyType): string {
   return `${source}${between}${text}`;
 }
 
-function contradictions({ dataDirectory, http, tlsCertificate, tlsKey }: Configuration): string[] {
+function contradictions(configuration: Configuration): string[] {
+  const { dataDirectory, http, tlsCertificate, tlsKey } = configuration;
+  const { storage, storageAccessKey, storageSecretKey } = configuration;
   return [
     ...(dataDirectory === undefined
       ? ['--data-dir is missing: name the directory the server may keep its data in']
@@ -146,6 +148,9 @@ function contradictions({ dataDirectory, http, tlsCertificate, tlsKey }: Configu
     ...((tlsCertificate === undefined) === (tlsKey === undefined)
       ? []
       : ['--tls-cert and --tls-key go together']),
+    ...(storage === undefined || (storageAccessKey !== undefined && storageSecretKey !== undefined)
+      ? []
+      : ['--storage needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the files or settings that stand for them']),
     ...(http === true && tlsCertificate !== undefined ? ['--http and --tls-cert exclude each other'] : []),
   ];
 }

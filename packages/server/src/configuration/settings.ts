@@ -1,3 +1,4 @@
+import { s3LocationForm } from '../object-storage/s3-location.ts';
 import type { TypeName, ValueOf } from './value-types.ts';
 
 /**
@@ -17,6 +18,12 @@ export const settings = {
   nextV1Only:       { option: 'next-v1-only',      type: 'flag',      environment: 'TANDEM_NEXT_V1_ONLY',      default: false,            help: 'Answer the v2 request for updates with 404, as the open edition of Mender does.' },
   tokenCacheSize:   { option: 'token-cache-size',  type: 'count',     environment: 'TANDEM_TOKEN_CACHE_SIZE',  default: 100_000,          help: 'Verified tokens kept in memory; give at least the number of devices.' },
   shutdownSeconds:  { option: 'shutdown-seconds',  type: 'count',     environment: 'TANDEM_SHUTDOWN_SECONDS',  default: 10,               help: 'How long requests under way may take to end when the server is stopped.' },
+  storage:             { option: 'storage',               type: 'storage', environment: 'TANDEM_STORAGE',          default: undefined, help: `${s3LocationForm} to keep artifacts in a bucket that is there, of Amazon or at the endpoint; devices download from it by links that expire. Default: the data directory.` },
+  storageAccessKey:    { option: 'storage-access-key',    type: 'secret',  environment: 'AWS_ACCESS_KEY_ID',       default: undefined, help: 'Access key of the bucket.' },
+  storageSecretKey:    { option: 'storage-secret-key',    type: 'secret',  environment: 'AWS_SECRET_ACCESS_KEY',   default: undefined, help: 'Secret key of the bucket.' },
+  storageSessionToken: { option: 'storage-session-token', type: 'secret',  environment: 'AWS_SESSION_TOKEN',       default: undefined, help: 'Of credentials for the bucket that are lent for a while.' },
+  serveDownloads:      { option: 'serve-downloads',       type: 'flag',    environment: 'TANDEM_SERVE_DOWNLOADS',  default: false,     help: 'Let devices download through the server though artifacts are in a bucket: for devices that cannot reach it.' },
+  storageLimit:        { option: 'storage-limit',         type: 'count',   environment: 'TANDEM_STORAGE_LIMIT',    default: 0,         help: 'Bytes that all artifacts of an organisation may take together; 0 for no limit.' },
   metricsListen:    { option: 'metrics-listen',    type: 'address',   environment: 'TANDEM_METRICS_LISTEN',    default: undefined,        help: 'HOST:PORT to serve /metrics on, over plain HTTP and to whoever can reach it: give an address of the machine or of a closed network. Default: metrics are not served.' },
   webInterface:     { option: 'web-interface',     type: 'path',      environment: 'TANDEM_WEB_INTERFACE',     default: undefined,        help: 'Directory of the built web interface. Default: the one that comes with the server.' },
   logFormat:        { option: 'log-format',        type: 'logFormat', environment: 'TANDEM_LOG_FORMAT',        default: 'text',           help: 'The log as lines of text, key=value, or as one JSON object a line.' },

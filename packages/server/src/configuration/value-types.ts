@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { readS3Location, s3LocationForm } from '../object-storage/s3-location.ts';
 
 /** What settings can be, each read out of text once. A reader returns undefined for what it does not understand. */
 export interface ValueType<T> {
@@ -36,6 +37,12 @@ export const valueTypes = {
     // What is no URL may have a password all the same.
     isSecret: (text) => !isDatabaseUrl(text) || hasPassword(new URL(text)),
     hidden: (text) => (isDatabaseUrl(text) ? withoutPassword(new URL(text)) : '(hidden)'),
+  },
+  storage: {
+    read: (text) => (readS3Location(text) === undefined ? undefined : text),
+    wanted: s3LocationForm,
+    placeholder: 'URL',
+    ...open,
   },
   secret: {
     read: (text) => text,

@@ -14,7 +14,8 @@ import { createArtifactGeneration, type ArtifactGenerationNeeds } from '../relea
 import { artifactImage, type StoredArtifact } from '../releases/artifact-image.ts';
 import { registerArtifactRoutes } from '../releases/artifact-routes.ts';
 import { artifactStore } from '../releases/artifact-store.ts';
-import { createArtifacts } from '../releases/artifacts.ts';
+import { createArtifacts, storedObjectOf } from '../releases/artifacts.ts';
+import { createDirectUploads, type DirectUploadNeeds } from '../releases/direct-uploads.ts';
 import { registerReleaseRoutes } from '../releases/release-routes.ts';
 import { createReleases } from '../releases/releases.ts';
 import { beginConfigurationDeployment } from './configuration-deployments.ts';
@@ -36,7 +37,8 @@ export interface SoftwareUpdateNeeds
     Pick<DeploymentNeeds, 'acceptedDevices' | 'devicesInGroup' | 'groupOfDevice'>,
     Pick<DeploymentReadingNeeds, 'deviceByAttribute'>,
     Pick<DeploymentPlanNeeds, 'reportedTexts'>,
-    Pick<ArtifactGenerationNeeds, 'generationRequested'> {
+    Pick<ArtifactGenerationNeeds, 'generationRequested'>,
+    Pick<DirectUploadNeeds, 'uploadCompleted'> {
   readonly database: Database;
   readonly storage: ObjectStorage;
   readonly links: ArtifactLinks;
@@ -46,11 +48,11 @@ export interface SoftwareUpdateNeeds
   readonly decompressors: Decompressors;
   readonly requireSignature: boolean;
   readonly answerNextV2: boolean;
+  readonly storageLimitBytes: number;
 }
 
 /**
- * Releases, deployments and downloads, each given what it needs of the others. `removeUnreferenced` is to run before the server
- * listens.
+ * Releases, deployments and downloads, each given what it needs of the others.
  */
 export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
   const artifacts = createArtifacts({
@@ -58,9 +60,10 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
     activeDeploymentsOf,
     isUsedInDeployment,
     artifactAdded,
-    isRawFile: (key) => generation.isRawFile(key),
+    isWaiting: async (key) => (await generation.isWaiting(key)) || directUploads.isWaiting(key),
   });
   const generation = createArtifactGeneration({ ...needs, upload: artifacts.upload });
+  const directUploads = createDirectUploads({ ...needs, upload: artifacts.upload });
   const releases = createReleases({ ...needs, activeDeploymentsOf });
   const deployments = createDeployments({ ...needs, artifactsNamed });
   const reading = createDeploymentReading({ ...needs, imagesOf });
@@ -71,8 +74,9 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
     artifacts,
     releases,
     deployments,
-    removeUnreferenced: artifacts.removeUnreferenced,
+    removeLeftovers: artifacts.removeLeftovers,
     generateArtifacts: generation.run,
+    takeInDirectUploads: directUploads.run,
     deployConfiguration: async (
       tx: Transaction,
       actor: Actor,
@@ -82,13 +86,16 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
       return beginConfigurationDeployment(tx, actor, { ...wanted, group, now: needs.clock() });
     },
     registerRoutes: (register: RegisterRoute): void => {
-      registerArtifactRoutes(register, artifacts, generation);
+      registerArtifactRoutes(register, artifacts, generation, directUploads);
       registerReleaseRoutes(register, releases);
       registerDeploymentRoutes(register, deployments, reading, reports);
       registerDeploymentInsightRoutes(register, plan, reading);
       registerDeviceDeploymentRoutes(register, { next, reports, answerNextV2: needs.answerNextV2 });
       registerConfigurationDownload(register, needs);
-      registerDownloadRoutes(register, { ...needs, artifactName: artifacts.nameOf });
+      registerDownloadRoutes(register, {
+        ...needs,
+        storedObjectOf: (tenant, id) => storedObjectOf(needs.database.read, tenant, id),
+      });
     },
   };
 }

@@ -11,15 +11,15 @@ describe('download links', () => {
     return [searchParams.get('expire') ?? '', searchParams.get('signature') ?? ''] as const;
   };
 
-  it('begin with the public URL and say until when they are good', () => {
-    const { uri, expire } = links.artifactLink(claims, 60);
+  it('begin with the public URL and say until when they are good', async () => {
+    const { uri, expire } = await links.artifactLink(claims, 60);
     assert.ok(uri.startsWith('https://ota.example/storage/t/a?device=d&expire=1700000060&signature='));
     assert.equal(expire, '2023-11-14T22:14:20.000Z');
     assert.equal(links.verify(claims, ...parts(uri)), 'valid');
   });
 
-  it('are forged when anything in them is another', () => {
-    const [expire, signature] = parts(links.artifactLink(claims, 60).uri);
+  it('are forged when anything in them is another', async () => {
+    const [expire, signature] = parts((await links.artifactLink(claims, 60)).uri);
     for (const changed of [
       { tenant: 'x' },
       { artifactId: 'x' },
@@ -33,8 +33,8 @@ describe('download links', () => {
     assert.equal(artifactLinks('', Buffer.alloc(32, 2), () => 0).verify(claims, expire, signature), 'forged');
   });
 
-  it('end', () => {
-    const given = parts(links.artifactLink(claims, 60).uri);
+  it('end', async () => {
+    const given = parts((await links.artifactLink(claims, 60)).uri);
     now.ms += 60_000;
     assert.equal(links.verify(claims, ...given), 'expired');
   });

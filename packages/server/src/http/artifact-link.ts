@@ -1,5 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { Clock } from '../clock.ts';
+import { rfc3339, type Clock } from '../clock.ts';
+import type { DirectLinks, ObjectKey } from '../object-storage/object-storage.ts';
+import { ServerError } from '../server-error.ts';
 
 /** What a download link is good for. */
 export interface ArtifactLinkClaims {
@@ -17,10 +19,22 @@ export interface ArtifactLink {
 }
 
 export interface ArtifactLinks {
-  /** The only place that builds download links; their host is that of `--public-url`, never that of a request. */
-  artifactLink(claims: ArtifactLinkClaims, validForSeconds: number): ArtifactLink;
+  /**
+   * The only place that builds download links. They lead to the storage where it can be had directly, else to the server; then
+   * their host is that of `--public-url`, never that of a request. Throws `notFound` when the artifact is gone.
+   */
+  artifactLink(claims: ArtifactLinkClaims, validForSeconds: number): Promise<ArtifactLink>;
   /** Whether the link is ours and still good; compared in constant time. */
   verify(claims: ArtifactLinkClaims, expire: string, signature: string): 'valid' | 'expired' | 'forged';
+}
+
+/** What links past the server need. */
+export interface DirectDownloads {
+  readonly links: DirectLinks;
+  readonly storedObjectOf: (
+    tenant: string,
+    artifactId: string,
+  ) => Promise<{ readonly key: ObjectKey; readonly fileName: string } | undefined>;
 }
 
 /** Path of the links, with the tenant as the object store of the reference has it. */
@@ -33,6 +47,7 @@ export function artifactLinks(
   publicUrl: string | (() => string),
   key: Uint8Array,
   clock: Clock,
+  direct?: DirectDownloads,
 ): ArtifactLinks {
   const base = typeof publicUrl === 'string' ? () => publicUrl : publicUrl;
   const mac = ({ tenant, artifactId, deviceId }: ArtifactLinkClaims, expire: string): Buffer =>
@@ -40,7 +55,8 @@ export function artifactLinks(
       .update(JSON.stringify(['GET', tenant, artifactId, deviceId ?? '', expire]))
       .digest();
   return {
-    artifactLink: (claims, validForSeconds) => {
+    artifactLink: async (claims, validForSeconds) => {
+      if (direct !== undefined) return directLink(direct, claims, clock(), validForSeconds);
       // Whole seconds: what is signed is what is written into the link.
       const expire = String(Math.floor(clock() / 1000) + validForSeconds);
       const path = artifactLinkPath
@@ -63,5 +79,21 @@ export function artifactLinks(
       if (given.length !== expected.length || !timingSafeEqual(given, expected)) return 'forged';
       return Number(expire) * 1000 > clock() ? 'valid' : 'expired';
     },
+  };
+}
+
+async function directLink(
+  { links, storedObjectOf }: DirectDownloads,
+  { tenant, artifactId }: ArtifactLinkClaims,
+  now: number,
+  validForSeconds: number,
+): Promise<ArtifactLink> {
+  const object = await storedObjectOf(tenant, artifactId);
+  if (object === undefined) throw new ServerError('notFound', 'Resource not found');
+  const valid = { from: now, forSeconds: validForSeconds };
+  return {
+    uri: await links.download(object.key, valid, object.fileName),
+    expire: rfc3339(now + validForSeconds * 1000),
+    method: 'GET',
   };
 }

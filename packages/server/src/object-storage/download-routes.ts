@@ -1,29 +1,29 @@
 import type { Readable } from 'node:stream';
 import { downloadArtifact } from '@tandem/api';
-import type { ArtifactLinks } from '../http/artifact-link.ts';
+import type { ArtifactLinks, DirectDownloads } from '../http/artifact-link.ts';
 import type { RegisterRoute } from '../http/register-route.ts';
 import { ServerError } from '../server-error.ts';
 import { selectBytes } from './byte-range.ts';
-import type { ObjectKey, ObjectStorage } from './object-storage.ts';
+import { contentDisposition } from './content-disposition.ts';
+import type { ObjectStorage } from './object-storage.ts';
 
 export interface DownloadNeeds {
   readonly storage: ObjectStorage;
   readonly links: ArtifactLinks;
-  /** Under which a browser saves it; undefined when there is no such artifact (any more). */
-  readonly artifactName: (key: ObjectKey) => Promise<string | undefined>;
+  /** What a browser saves it as, too; undefined when there is no such artifact (any more). */
+  readonly storedObjectOf: DirectDownloads['storedObjectOf'];
 }
 
 /** Downloads by signed link (server contract 4.12): Range and If-Range, HEAD, always a length, never a token. */
 export function registerDownloadRoutes(
   register: RegisterRoute,
-  { storage, links, artifactName }: DownloadNeeds,
+  { storage, links, storedObjectOf }: DownloadNeeds,
 ): void {
   register(downloadArtifact, async ({ method, params, query, headers }) => {
     assertGood(links, params, query);
-    const key = { tenant: params.tenant, id: params.artifact };
-    const name = await artifactName(key);
-    const object = name === undefined ? undefined : await storage.get(key);
-    if (name === undefined || object === undefined) {
+    const found = await storedObjectOf(params.tenant, params.artifact);
+    const object = found && (await storage.get(found.key));
+    if (found === undefined || object === undefined) {
       throw new ServerError('notFound', 'the artifact of this link has been deleted');
     }
     const { sizeBytes, etag } = object;
@@ -32,7 +32,7 @@ export function registerDownloadRoutes(
       etag,
       // Not for any cache in between: the link is the only permission there is.
       'cache-control': 'private, no-transform',
-      'content-disposition': contentDisposition(`${name}.mender`),
+      'content-disposition': contentDisposition(found.fileName),
     };
     const selection = selectBytes({ range: headers.range, ifRange: oneHeader(headers['if-range']) }, object);
     if (selection.kind === 'unsatisfiable') {
@@ -83,8 +83,3 @@ const close = (body: Readable): void => void body.on('error', () => undefined).d
 
 const oneHeader = (value: string | readonly string[] | undefined): string | undefined =>
   typeof value === 'string' ? value : value?.[0];
-
-/** RFC 6266: the plain name for old readers, the true one encoded. */
-export const contentDisposition = (fileName: string): string =>
-  `attachment; filename="${fileName.replaceAll(/[^\x20-\x7e]|["\\]/g, '_')}"; ` +
-  `filename*=UTF-8''${encodeURIComponent(fileName.toWellFormed()).replaceAll(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`)}`;

@@ -21,7 +21,7 @@ async function linkOf(server: TestServer, id: string): Promise<string> {
 }
 
 test('a link gives the whole artifact, any part of it, and its size alone', async () => {
-  await using server = await startTestServer();
+  await using server = await startTestServer({ serveDownloads: true });
   const bytes = await packArtifact({ name: 'r', content: randomBytes(700_000) });
   const { headers } = await server.request('POST', artifacts, { as: 'user', body: artifactForm(bytes) });
   const link = await linkOf(server, headers.get('location')?.split('/').at(-1) ?? '');
@@ -63,7 +63,7 @@ test('a link gives the whole artifact, any part of it, and its size alone', asyn
 });
 
 test('a link that was altered, has expired, or names a deleted artifact opens nothing', async () => {
-  await using server = await startTestServer();
+  await using server = await startTestServer({ serveDownloads: true });
   const [id, other] = [await upload(server, { name: 'r' }), await upload(server, { name: 's' })];
   const link = await linkOf(server, id);
   const status = async (uri: string) => (await server.request('GET', uri)).status;
@@ -97,7 +97,7 @@ test('a link that was altered, has expired, or names a deleted artifact opens no
 });
 
 test('whatever an artifact is called, it can be downloaded', async () => {
-  await using server = await startTestServer();
+  await using server = await startTestServer({ serveDownloads: true });
   for (const name of ['größe "1"', '日本', 'a;b\\c', 'emoji 😀']) {
     const answer = await server.request('GET', await linkOf(server, await upload(server, { name })));
     assert.equal(answer.status, 200, name);
@@ -107,7 +107,7 @@ test('whatever an artifact is called, it can be downloaded', async () => {
 });
 
 test('devices that go away in the middle of a download leave no file open', async () => {
-  await using server = await startTestServer();
+  await using server = await startTestServer({ serveDownloads: true });
   const link = await linkOf(server, await upload(server, { name: 'r', content: randomBytes(8_000_000) }));
   const openFiles = async () => (await readdir('/proc/self/fd')).length;
   await (await fetch(link)).arrayBuffer();

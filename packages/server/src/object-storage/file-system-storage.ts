@@ -4,7 +4,10 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { callbackify } from 'node:util';
 import {
+  assertKey,
+  isKeyPart,
   ObjectStorageError,
+  wrongSize,
   type ObjectKey,
   type ObjectStorage,
   type OpenObject,
@@ -14,22 +17,10 @@ import {
 
 const readChunkBytes = 256 * 1024;
 
-/**
- * Objects as files `DIRECTORY/<tenant>/<id>`. What is being written stands in `DIRECTORY/.incoming`, which is emptied here: at
- * start nothing in it can be anybody's any more, where one process alone owns the directory. Where several do, `othersWriteForMs`
- * is how long a file that is written may stay without a change; what is younger may be another's, and is neither removed here nor
- * among the `keys`.
- */
-export async function openFileSystemStorage(
-  directory: string,
-  { othersWriteForMs = 0 }: { readonly othersWriteForMs?: number } = {},
-): Promise<ObjectStorage> {
+/** Objects as files `DIRECTORY/<tenant>/<id>`. What is being written stands in `DIRECTORY/.incoming`. */
+export async function openFileSystemStorage(directory: string): Promise<ObjectStorage> {
   const incoming = join(directory, '.incoming');
   await mkdir(incoming, { recursive: true, mode: 0o700 });
-  for (const name of await readdir(incoming)) {
-    const path = join(incoming, name);
-    if (await isSettled(path, othersWriteForMs)) await rm(path, { recursive: true, force: true });
-  }
   await syncDirectory(directory);
 
   return {
@@ -78,22 +69,35 @@ export async function openFileSystemStorage(
       }
     },
 
-    keys: async function* () {
+    keys: async function* (olderThanMs) {
       const tenants = await readdir(directory, { withFileTypes: true });
       for (const tenant of tenants.filter((entry) => entry.isDirectory() && isKeyPart(entry.name))) {
         for (const id of await readdir(join(directory, tenant.name))) {
           const path = join(directory, tenant.name, id);
-          if (await isSettled(path, othersWriteForMs)) yield { tenant: tenant.name, id };
+          if (await isOlder(path, olderThanMs)) yield { tenant: tenant.name, id };
         }
       }
     },
+
+    removeUnfinished: async (olderThanMs) => {
+      let removed = 0;
+      for (const name of await readdir(incoming)) {
+        const path = join(incoming, name);
+        if (!(await isOlder(path, olderThanMs))) continue;
+        await rm(path, { recursive: true, force: true });
+        removed += 1;
+      }
+      return removed;
+    },
+
+    links: undefined,
   };
 }
 
-async function isSettled(path: string, othersWriteForMs: number): Promise<boolean> {
-  if (othersWriteForMs === 0) return true;
+async function isOlder(path: string, olderThanMs: number): Promise<boolean> {
+  if (olderThanMs === 0) return true;
   try {
-    return Date.now() - (await stat(path)).mtimeMs > othersWriteForMs;
+    return Date.now() - (await stat(path)).mtimeMs > olderThanMs;
   } catch (error) {
     if (hasCode(error, 'ENOENT')) return false;
     throw error;
@@ -115,8 +119,7 @@ async function writeDurably(
       await writeWhole(file, chunk);
     }
     if (sizeBytes !== undefined && written !== sizeBytes) {
-      const found = written > sizeBytes ? 'more' : `${written}`;
-      throw new ObjectStorageError('wrongSize', `storing an object of ${sizeBytes} bytes: ${found} came`);
+      throw wrongSize(sizeBytes, written);
     }
     signal?.throwIfAborted();
     await file.sync();
@@ -182,15 +185,10 @@ const describe = ({ size, mtimeNs, ino }: { size: bigint; mtimeNs: bigint; ino: 
   etag: `"${size.toString(36)}-${mtimeNs.toString(36)}-${ino.toString(36)}"`,
 });
 
-/** Both parts of a key become file names. */
-function objectPath(directory: string, { tenant, id }: ObjectKey): string {
-  if (!isKeyPart(tenant) || !isKeyPart(id)) {
-    throw new ObjectStorageError('badKey', 'naming an object: tenant and id are letters, digits and dashes');
-  }
-  return join(directory, tenant, id);
+function objectPath(directory: string, key: ObjectKey): string {
+  assertKey(key);
+  return join(directory, key.tenant, key.id);
 }
-
-const isKeyPart = (part: string): boolean => /^[A-Za-z0-9][A-Za-z0-9-]{0,63}$/.test(part);
 
 async function makeTenantDirectory(directory: string, tenant: string): Promise<void> {
   const made = await mkdir(join(directory, tenant), { recursive: true, mode: 0o700 });

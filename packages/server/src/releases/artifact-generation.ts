@@ -1,6 +1,5 @@
 import { randomUUID } from 'node:crypto';
 import { maxRawFileBytes } from '@tandem/api';
-import { ArtifactError } from '@tandem/artifact';
 import { systemActor, type Actor } from '../actor.ts';
 import type { Clock } from '../clock.ts';
 import { recordChange } from '../database/change-log.ts';
@@ -13,7 +12,8 @@ import { artifactStore } from './artifact-store.ts';
 import { bounded, type Artifacts } from './artifacts.ts';
 import { dependsCombinations } from './depends-combinations.ts';
 import type { GenerationForm, WantedArtifact } from './generation-form.ts';
-import { singleFileArtifact, type RawFile } from './single-file-artifact.ts';
+import { singleFileArtifact } from './single-file-artifact.ts';
+import { isFinal, storedFile } from './stored-file.ts';
 
 export interface ArtifactGenerationNeeds {
   readonly database: Database;
@@ -56,7 +56,7 @@ export function createArtifactGeneration(needs: ArtifactGenerationNeeds) {
     // A power cut came between storing the artifact and forgetting the request.
     if (await isThere()) return finish(pending);
     try {
-      const file = await rawFile(storage, rawKey(tenant, artifactId));
+      const file = await storedFile(storage, rawKey(tenant, artifactId));
       if (file === undefined) return await finish(pending, 'its raw file is gone');
       const artifact = singleFileArtifact(wanted, file, { modifiedAt: Math.floor(requested / 1000), signal });
       const form = { description: wanted.description, sizeBytes: undefined, artifactId, artifact };
@@ -110,7 +110,7 @@ export function createArtifactGeneration(needs: ArtifactGenerationNeeds) {
     },
 
     /** Whether an object in storage is the raw file of an artifact still to be made. */
-    isRawFile: async ({ tenant, id }: ObjectKey): Promise<boolean> =>
+    isWaiting: async ({ tenant, id }: ObjectKey): Promise<boolean> =>
       id.startsWith('raw-') &&
       artifactGenerationStore.forTenant(tenant).isPending(database.read, id.slice('raw-'.length)),
   };
@@ -131,24 +131,3 @@ async function assertUnique(
     throw new ServerError('unprocessable', 'Artifact not unique');
   }
 }
-
-async function rawFile(storage: ObjectStorage, key: ObjectKey): Promise<RawFile | undefined> {
-  const found = await storage.head(key);
-  if (found === undefined) return undefined;
-  const { sizeBytes } = found;
-  return {
-    sizeBytes,
-    open: async function* () {
-      const object = await storage.get(key);
-      if (object === undefined) throw new Error('the raw file was removed meanwhile');
-      if (sizeBytes === 0) return object.close();
-      // A stream that nobody decodes yields bytes.
-      yield* object.content(0, sizeBytes - 1) as AsyncIterable<Uint8Array>;
-    },
-  };
-}
-
-/** What another attempt would not change. */
-const isFinal = (error: unknown): boolean =>
-  error instanceof ArtifactError ||
-  (error instanceof ServerError && ['badRequest', 'conflict', 'tooLarge'].includes(error.code));

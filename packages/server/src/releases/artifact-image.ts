@@ -4,6 +4,8 @@ import type { ArtifactFacts } from './artifact-facts.ts';
 
 export interface StoredArtifact {
   readonly id: string;
+  /** Of its bytes in the storage. */
+  readonly objectId: string;
   readonly description: string;
   readonly sizeBytes: number;
   readonly modified: number;

@@ -20,6 +20,7 @@ import type { RegisterRoute } from '../http/register-route.ts';
 import { ServerError } from '../server-error.ts';
 import { assertUuid } from '../uuid.ts';
 import type { ArtifactGeneration } from './artifact-generation.ts';
+import type { DirectUploads } from './direct-uploads.ts';
 import { readArtifactForm } from './artifact-form.ts';
 import { drain } from './file-form.ts';
 import type { TextMatch } from './artifact-store.ts';
@@ -32,6 +33,7 @@ export function registerArtifactRoutes(
   register: RegisterRoute,
   artifacts: Artifacts,
   generation: ArtifactGeneration,
+  directUploads: DirectUploads,
 ): void {
   register(uploadArtifact, async ({ actor, body, headers, url, signal }) => {
     try {
@@ -55,11 +57,15 @@ export function registerArtifactRoutes(
     }
   });
 
-  const switchedOff = async () => {
-    throw new ServerError('notFound', 'not found');
-  };
-  register(requestDirectUpload, switchedOff);
-  register(completeDirectUpload, switchedOff);
+  register(requestDirectUpload, async ({ actor }) => ({
+    status: 200,
+    body: await directUploads.request(actor),
+  }));
+
+  register(completeDirectUpload, async ({ actor, params }) => {
+    await directUploads.complete(actor, params.id);
+    return { status: 202 };
+  });
 
   register(listAllArtifacts, async ({ actor, query }) => ({
     status: 200,
@@ -117,7 +123,7 @@ export function registerArtifactRoutes(
         `unsupported limit "${params.name.slice(0, 64)}": there is "storage"`,
       );
     }
-    return { status: 200, body: { limit: 0, usage: await artifacts.usageBytes(actor) } };
+    return { status: 200, body: { limit: artifacts.limitBytes, usage: await artifacts.usageBytes(actor) } };
   });
 }
 

@@ -20,6 +20,8 @@ export interface ArtifactOrder {
 
 export interface NewArtifact extends StoredArtifact {
   readonly combinations: readonly string[];
+  /** Of the whole file, hexadecimal. */
+  readonly sha256: string;
 }
 
 /** SQL on artifacts of one tenant. Those that were deleted are found by id alone. */
@@ -38,7 +40,7 @@ export const artifactStore = {
         .executeTakeFirst(),
 
     insert: async (tx: Transaction, artifact: NewArtifact): Promise<void> => {
-      const { id, description, sizeBytes, modified, facts, combinations } = artifact;
+      const { id, description, sizeBytes, modified, facts, combinations, objectId, sha256 } = artifact;
       const { name } = facts;
       const key = { tenant, artifact_id: id };
       await tx
@@ -53,6 +55,10 @@ export const artifactStore = {
           deleted: null,
           facts: JSON.stringify(facts),
         })
+        .execute();
+      await tx
+        .insertInto('artifact_objects')
+        .values({ ...key, object_id: objectId, sha256 })
         .execute();
       await tx
         .insertInto('artifact_depends')
@@ -119,10 +125,26 @@ export const artifactStore = {
         .where('tenant', '=', tenant)
         .where('id', '=', id)
         .execute();
-      for (const table of ['artifact_depends', 'artifact_device_types', 'artifact_payload_types'] as const) {
+      for (const table of [
+        'artifact_objects',
+        'artifact_depends',
+        'artifact_device_types',
+        'artifact_payload_types',
+      ] as const) {
         await tx.deleteFrom(table).where('tenant', '=', tenant).where('artifact_id', '=', id).execute();
       }
     },
+
+    /** Whether an artifact that is not deleted has its bytes in this object. */
+    isObjectUsed: async (reader: Reader, objectId: string): Promise<boolean> =>
+      (await rows(reader, tenant)
+        .where('deleted', 'is', null)
+        .where((where) =>
+          where.or([where('id', '=', objectId), where('id', 'in', artifactsIn(reader, tenant, objectId))]),
+        )
+        .where(objectIdOf, '=', objectId)
+        .select('id')
+        .executeTakeFirst()) !== undefined,
 
     payloadTypes: async (reader: Reader): Promise<string[]> => {
       const found = await reader
@@ -148,6 +170,18 @@ export const artifactStore = {
 export type ArtifactStore = ReturnType<(typeof artifactStore)['forTenant']>;
 
 const rows = (reader: Reader, tenant: string) => reader.selectFrom('artifacts').where('tenant', '=', tenant);
+
+/** Artifacts of older servers lie under their own id. */
+const objectIdOf = sql<string>`coalesce((
+  SELECT object_id FROM artifact_objects AS o WHERE o.tenant = artifacts.tenant AND o.artifact_id = artifacts.id
+), artifacts.id)`;
+
+const artifactsIn = (reader: Reader, tenant: string, objectId: string) =>
+  reader
+    .selectFrom('artifact_objects')
+    .where('tenant', '=', tenant)
+    .where('object_id', '=', objectId)
+    .select('artifact_id');
 
 function filtered(reader: Reader, tenant: string, { names, description, deviceType }: ArtifactFilter) {
   let query = rows(reader, tenant).where('deleted', 'is', null);
@@ -186,9 +220,12 @@ export function matches(column: string, { kind, text }: TextMatch) {
 async function withFacts(
   query: SelectQueryBuilder<Tables, 'artifacts', object>,
 ): Promise<readonly StoredArtifact[]> {
-  const found = await query.select(['id', 'description', 'size_bytes', 'modified', 'facts']).execute();
-  return found.map(({ id, description, size_bytes, modified, facts }) => ({
+  const found = await query
+    .select(['id', 'description', 'size_bytes', 'modified', 'facts', objectIdOf.as('object_id')])
+    .execute();
+  return found.map(({ id, description, size_bytes, modified, facts, object_id }) => ({
     id,
+    objectId: object_id,
     description,
     sizeBytes: size_bytes,
     modified,

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
-import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { generateKeyPairSync, randomBytes, randomUUID } from 'node:crypto';
 import { request } from 'node:http';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -143,7 +142,7 @@ test('a refusal reaches a sender who is still sending', async () => {
 
 test('an upload that breaks off leaves nothing behind, neither in the storage nor in the database', async () => {
   await using server = await startTestServer();
-  const bytes = await packArtifact({ name: 'broken', content: randomBytes(4_000_000) });
+  const bytes = await packArtifact({ name: 'broken', content: randomBytes(50_000_000) });
   const head = [
     '--b',
     'Content-Disposition: form-data; name="artifact"; filename="a.mender"',
@@ -161,7 +160,7 @@ test('an upload that breaks off leaves nothing behind, neither in the storage no
   });
   upload.on('error', () => undefined);
   upload.write(head);
-  upload.write(bytes.subarray(0, 3_000_000));
+  upload.write(bytes.subarray(0, 45_000_000));
   await until(async () => (await server.storedFiles()).length === 1, 'the upload is being written');
   upload.destroy();
   await until(async () => (await server.storedFiles()).length === 0, 'what was written is gone');
@@ -169,23 +168,102 @@ test('an upload that breaks off leaves nothing behind, neither in the storage no
   assert.equal((await post(server, artifactForm(bytes))).status, 201);
 });
 
-test('what a killed server left half written, or stored and not noted, is gone after its next start', async () => {
+test('an upload that breaks off at whichever byte leaves nothing behind', async () => {
+  await using server = await startTestServer();
+  const bytes = await packArtifact({ name: 'broken', content: randomBytes(40_000_000) });
+  const form = Buffer.concat([
+    Buffer.from('--b\r\nContent-Disposition: form-data; name="artifact"; filename="a"\r\n\r\n'),
+    bytes,
+    Buffer.from('\r\n--b--\r\n'),
+  ]);
+  for (let turn = 0; turn < 8; turn += 1) {
+    const at = turn === 0 ? bytes.length : 1000 + Math.floor(Math.random() * (bytes.length - 1000));
+    await brokenUpload(server, form, at);
+    await until(() => server.puts.ended === turn + 1, `the upload of ${at} bytes has ended`);
+    await until(async () => (await server.storedFiles()).length === 0, `nothing is left of ${at} bytes`);
+  }
+  assert.equal(await rows(server), 0);
+  assert.equal((await post(server, artifactForm(bytes))).status, 201);
+});
+
+/** Sends so many bytes of a form, and hangs up. */
+async function brokenUpload(server: TestServer, form: Buffer, bytes: number): Promise<void> {
+  const upload = request(`${server.url}${artifacts}`, {
+    method: 'POST',
+    headers: {
+      authorization: 'Bearer user',
+      'content-type': 'multipart/form-data; boundary=b',
+      'content-length': String(form.length),
+    },
+  });
+  upload.on('error', () => undefined);
+  await new Promise<void>((resolve) => upload.write(form.subarray(0, bytes), () => resolve()));
+  upload.destroy();
+}
+
+test('what a killed server stored and did not note is gone after its next start', async () => {
   const first = await startTestServer();
-  const id = await upload(first, { name: 'kept' });
+  await upload(first, { name: 'kept' });
+  const kept = await first.storedFiles();
+  async function* never(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('never noted');
+  }
+  await first.storage.put({ tenant: '000000000000000000000001', id: randomUUID() }, never());
+  assert.equal((await first.storedFiles()).length, 2);
   await first.stop();
-  const tenant = (await first.storedFiles())[0]?.split('/').at(-2) ?? '';
-  await mkdir(`${first.dataDirectory}/artifacts/.incoming`, { recursive: true });
-  await writeFile(`${first.dataDirectory}/artifacts/.incoming/half.tmp`, 'half');
-  await writeFile(
-    `${first.dataDirectory}/artifacts/${tenant}/0c13a0e6-6b63-475d-8260-ee42a590e8ff`,
-    'never noted',
-  );
 
   await using second = await startTestServer({ dataDirectory: first.dataDirectory });
-  assert.deepEqual(
-    (await second.storedFiles()).map((path) => path.split('/').at(-1)),
-    [id],
+  assert.deepEqual(await second.storedFiles(), kept);
+});
+
+test('what was stored lately is left alone while the server runs: its upload may not have ended', async () => {
+  await using server = await startTestServer();
+  async function* underWay(): AsyncGenerator<Uint8Array> {
+    yield Buffer.from('under way');
+  }
+  await server.storage.put({ tenant: '000000000000000000000001', id: randomUUID() }, underWay());
+  await server.removeLeftovers(60 * 60 * 1000);
+  assert.equal((await server.storedFiles()).length, 1);
+});
+
+test('equal content is stored once', async () => {
+  await using server = await startTestServer();
+  const bytes = await packArtifact({ name: 'one', content: randomBytes(300_000) });
+  const answers = await Promise.all([1, 2, 3].map(() => post(server, artifactForm(bytes))));
+  assert.deepEqual(answers.map(({ status }) => status).toSorted(), [201, 409, 409]);
+  assert.equal((await post(server, artifactForm(bytes))).status, 409);
+  assert.equal((await server.storedFiles()).length, 1);
+});
+
+test('of two uploads that chose the same id at once, one counts, with its own bytes', async () => {
+  await using server = await startTestServer();
+  const artifact_id = '0c13a0e6-6b63-475d-8260-ee42a590e8ff';
+  const both = await Promise.all(
+    ['one', 'two'].map((name) => packArtifact({ name, content: randomBytes(200_000) })),
   );
+  const answers = await Promise.all(both.map((bytes) => post(server, artifactForm(bytes, { artifact_id }))));
+  assert.deepEqual(answers.map(({ status }) => status).toSorted(), [201, 422]);
+  const link = (await server.request('GET', `${artifacts}/${artifact_id}/download`, { as: 'user' })).json as {
+    uri: string;
+  };
+  const download = await server.request('GET', link.uri);
+  assert.deepEqual(download.bytes, both[answers.findIndex(({ status }) => status === 201)]);
+  assert.equal((await server.storedFiles()).length, 1);
+});
+
+test('a storage limit is kept to the byte, however the size is told', async () => {
+  const bytes = await packArtifact({ name: 'first', content: randomBytes(100_000) });
+  await using server = await startTestServer({ storageLimitBytes: bytes.length + 1000 });
+  assert.equal((await post(server, artifactForm(bytes))).status, 201);
+  const second = await packArtifact({ name: 'second' });
+  for (const fields of [{}, { size: String(second.length) }]) {
+    const answer = await post(server, artifactForm(second, fields));
+    assert.equal(answer.status, 413);
+    assert.match(errorOf(answer), /more than \d+ bytes together/);
+  }
+  assert.equal((await server.storedFiles()).length, 1);
+  const limits = await server.request('GET', '/api/management/v1/deployments/limits/storage', { as: 'user' });
+  assert.deepEqual(limits.json, { limit: bytes.length + 1000, usage: bytes.length });
 });
 
 test('size must be met exactly, and is looked at before all is received', async () => {
@@ -286,7 +364,7 @@ test('a form without the artifact, or no form, is refused', async () => {
   assert.equal((await server.request('POST', artifacts, { as: 'device:d', body: form })).status, 401);
 });
 
-async function until(holds: () => Promise<boolean>, what: string): Promise<void> {
+async function until(holds: () => boolean | Promise<boolean>, what: string): Promise<void> {
   for (let tries = 0; tries < 200; tries += 1) {
     if (await holds()) return;
     await delay(20);

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { maxArtifactBytes, type ArtifactImage, type Page } from '@tandem/api';
 import { ArtifactError, readArtifact, type Decompressors } from '@tandem/artifact';
 import type { Actor } from '../actor.ts';
@@ -12,8 +12,13 @@ import { ObjectStorageError, type ObjectKey, type ObjectStorage } from '../objec
 import { ServerError } from '../server-error.ts';
 import { artifactFacts, ArtifactUnusable, type ArtifactFacts } from './artifact-facts.ts';
 import type { ArtifactForm } from './artifact-form.ts';
-import { artifactImage } from './artifact-image.ts';
-import { artifactStore, type ArtifactFilter, type ArtifactOrder } from './artifact-store.ts';
+import { artifactImage, type StoredArtifact } from './artifact-image.ts';
+import {
+  artifactStore,
+  type ArtifactFilter,
+  type ArtifactOrder,
+  type NewArtifact,
+} from './artifact-store.ts';
 import { combinationAsObject, dependsCombinations } from './depends-combinations.ts';
 import { inspectedStream } from './inspected-stream.ts';
 import { releaseStore, type SoftwareKind } from './release-store.ts';
@@ -27,6 +32,8 @@ export interface ArtifactNeeds {
   readonly log: Log;
   /** Refuse uploads without a signature. Whose it is, only the devices know. */
   readonly requireSignature: boolean;
+  /** What all artifacts of a tenant may take together; 0 for no limit. */
+  readonly storageLimitBytes: number;
   /** Of the deployments: what uses an artifact now, and whether anything ever did. */
   readonly activeDeploymentsOf: (
     reader: Reader,
@@ -40,8 +47,8 @@ export interface ArtifactNeeds {
     tenant: string,
     artifact: { id: string; name: string },
   ) => Promise<void>;
-  /** Stored objects that are kept though they are no artifacts. */
-  readonly isRawFile: (key: ObjectKey) => Promise<boolean>;
+  /** Stored objects that are kept though they are no artifacts (yet). */
+  readonly isWaiting: (key: ObjectKey) => Promise<boolean>;
 }
 
 /** A user's link to an artifact is good so long (server contract 13). */
@@ -59,18 +66,23 @@ export function createArtifacts(needs: ArtifactNeeds) {
   return {
     /**
      * Stores an artifact, checking it on the way; returns its id. A refused or broken upload leaves nothing: the bytes are
-     * removed when the checks or the database say no, and by `removeUnreferenced` when the power went in between.
+     * removed when the checks or the database say no, and by `removeLeftovers` when the power went in between. Equal content is
+     * never stored twice: its name and depends are equal, too, and that is a `conflict` before the bytes count as stored.
      * Throws `badRequest`, `conflict`, `unprocessable`, `tooLarge`.
      */
     upload: async (actor: Actor, form: ArtifactForm, signal: AbortSignal): Promise<string> => {
       const id = form.artifactId ?? randomUUID();
       if ((form.sizeBytes ?? 0) > maxArtifactBytes) throw tooLarge();
       if (await store(actor).idTaken(database.read, id)) throw notUnique();
+      const room = await roomFor(needs, actor);
+      if ((form.sizeBytes ?? 0) > room) throw limitReached(needs);
 
-      const key = { tenant: actor.tenant, id };
-      const { sizeBytes, facts } = await storeChecked(needs, key, form, signal);
+      // An id that was chosen may be chosen by two at once.
+      const objectId = form.artifactId === undefined ? id : randomUUID();
+      const key = { tenant: actor.tenant, id: objectId };
+      const stored = await storeChecked(needs, key, { ...form, room }, signal);
       try {
-        await addToRelease(needs, actor, { id, description: form.description, sizeBytes, facts });
+        await addToRelease(needs, actor, { id, objectId, description: form.description, ...stored });
       } catch (error) {
         await storage.delete(key);
         throw error;
@@ -105,19 +117,20 @@ export function createArtifacts(needs: ArtifactNeeds) {
       }),
 
     remove: async (actor: Actor, id: string): Promise<void> => {
-      await database.unitOfWork(async (tx) => {
-        if ((await store(actor).get(tx, id)) === undefined) throw notFound();
+      const object = await database.unitOfWork(async (tx) => {
+        const artifact = await store(actor).get(tx, id);
+        if (artifact === undefined) throw notFound();
         if ((await needs.activeDeploymentsOf(tx, actor.tenant, [id])).length > 0) {
           throw new ServerError('conflict', 'Artifact is used in active deployment');
         }
-        await removeArtifact(tx, actor, id, clock());
+        return removeArtifact(tx, actor, artifact, clock());
       });
-      await storage.delete({ tenant: actor.tenant, id });
+      await storage.delete(object);
     },
 
     link: async (actor: Actor, id: string) => {
       if ((await store(actor).get(database.read, id)) === undefined) throw notFound();
-      return links.artifactLink(
+      return await links.artifactLink(
         { tenant: actor.tenant, artifactId: id, deviceId: undefined },
         userLinkSeconds,
       );
@@ -125,14 +138,17 @@ export function createArtifacts(needs: ArtifactNeeds) {
 
     usageBytes: (actor: Actor): Promise<number> => store(actor).usageBytes(database.read),
 
-    nameOf: async ({ tenant, id }: ObjectKey): Promise<string | undefined> =>
-      (await artifactStore.forTenant(tenant).get(database.read, id))?.facts.name,
+    limitBytes: needs.storageLimitBytes,
 
-    /** Removes stored bytes that no artifact refers to: left by a power cut between storing and noting. For the start only. */
-    removeUnreferenced: async (): Promise<void> => {
-      for await (const key of storage.keys()) {
-        if ((await artifactStore.forTenant(key.tenant).get(database.read, key.id)) !== undefined) continue;
-        if (await needs.isRawFile(key)) continue;
+    /** Removes what uploads left in the storage when the power went, and the bytes no artifact refers to; older than that only. */
+    removeLeftovers: async (olderThanMs: number, signal?: AbortSignal): Promise<void> => {
+      const unfinished = await storage.removeUnfinished(olderThanMs);
+      if (unfinished > 0)
+        needs.log('warning', 'removed what uploads that broke off left', { count: unfinished });
+      for await (const key of storage.keys(olderThanMs)) {
+        signal?.throwIfAborted();
+        if (await artifactStore.forTenant(key.tenant).isObjectUsed(database.read, key.id)) continue;
+        if (await needs.isWaiting(key)) continue;
         await storage.delete(key);
         needs.log('warning', 'removed the bytes of an artifact that was never completed, or is deleted', {
           id: key.id,
@@ -144,37 +160,68 @@ export function createArtifacts(needs: ArtifactNeeds) {
 
 const byName: ArtifactOrder = { by: 'name', direction: 'asc' };
 
-/** Takes an artifact out of its release; the bytes are to be deleted after the commit. */
-export async function removeArtifact(tx: Transaction, actor: Actor, id: string, time: number): Promise<void> {
-  const artifact = await artifactStore.forTenant(actor.tenant).get(tx, id);
-  if (artifact === undefined) return;
-  await artifactStore.forTenant(actor.tenant).markDeleted(tx, id, time);
-  await releaseStore.forTenant(actor.tenant).artifactRemoved(tx, artifact.facts.name, time);
-  await recordChange(tx, actor, { kind: 'artifact.deleted', ref: id, time });
+/** Where the bytes of an artifact lie, and what it is called; undefined when there is none of that id (any more). */
+export async function storedObjectOf(
+  reader: Reader,
+  tenant: string,
+  id: string,
+): Promise<{ readonly key: ObjectKey; readonly fileName: string } | undefined> {
+  const artifact = await artifactStore.forTenant(tenant).get(reader, id);
+  return artifact && { key: { tenant, id: artifact.objectId }, fileName: `${artifact.facts.name}.mender` };
 }
 
+/** Takes an artifact out of its release; returns the object that is to be deleted after the commit. */
+export async function removeArtifact(
+  tx: Transaction,
+  actor: Actor,
+  { id, objectId, facts }: StoredArtifact,
+  time: number,
+): Promise<ObjectKey> {
+  await artifactStore.forTenant(actor.tenant).markDeleted(tx, id, time);
+  await releaseStore.forTenant(actor.tenant).artifactRemoved(tx, facts.name, time);
+  await recordChange(tx, actor, { kind: 'artifact.deleted', ref: id, time });
+  return { tenant: actor.tenant, id: objectId };
+}
+
+/** How many bytes the tenant may still store. */
+const roomFor = async (
+  { database, storageLimitBytes }: Pick<ArtifactNeeds, 'database' | 'storageLimitBytes'>,
+  { tenant }: Actor,
+): Promise<number> =>
+  storageLimitBytes === 0
+    ? Number.POSITIVE_INFINITY
+    : storageLimitBytes - (await artifactStore.forTenant(tenant).usageBytes(database.read));
+
 async function storeChecked(
-  { storage, decompressors, requireSignature }: ArtifactNeeds,
+  needs: ArtifactNeeds,
   key: ObjectKey,
-  form: ArtifactForm,
+  form: ArtifactForm & { readonly room: number },
   signal: AbortSignal,
-): Promise<{ sizeBytes: number; facts: ArtifactFacts }> {
+): Promise<{ sizeBytes: number; sha256: string; facts: ArtifactFacts }> {
+  const { storage, database, decompressors, requireSignature } = needs;
   const inspected = inspectedStream(
     bounded({ ...form, content: form.artifact }, maxArtifactBytes),
     async (source) => artifactFacts(await readArtifact(source, { decompressors, signal })),
   );
+  const hash = createHash('sha256');
   // The last word before the bytes count as stored: what is refused here was never there.
   async function* checked(): AsyncGenerator<Uint8Array> {
-    yield* inspected.content;
+    let { room } = form;
+    for await (const chunk of inspected.content) {
+      room -= chunk.length;
+      if (room < 0) throw limitReached(needs);
+      hash.update(chunk);
+      yield chunk;
+    }
     const facts = inspected.result();
-    dependsCombinations(facts.depends);
     if (requireSignature && !facts.signed) {
       throw new ArtifactUnusable('the artifact is not signed, and this server takes signed artifacts only');
     }
+    await assertNoConflict(database.read, key.tenant, facts.name, dependsCombinations(facts.depends));
   }
   try {
     const { sizeBytes } = await storage.put(key, checked(), { sizeBytes: form.sizeBytes, signal });
-    return { sizeBytes, facts: inspected.result() };
+    return { sizeBytes, sha256: hash.digest('hex'), facts: inspected.result() };
   } catch (error) {
     if (error instanceof ArtifactError || error instanceof ArtifactUnusable) {
       throw new ServerError('badRequest', `reading artifact error: ${error.message}`, { cause: error });
@@ -182,6 +229,28 @@ async function storeChecked(
     if (error instanceof ObjectStorageError && error.code === 'exists') throw notUnique();
     throw error;
   }
+}
+
+/** No two artifacts of a name may share a combination of depends (server contract 4.1). Throws `conflict`. */
+async function assertNoConflict(
+  reader: Reader,
+  tenant: string,
+  name: string,
+  combinations: readonly string[],
+): Promise<void> {
+  const conflict = await artifactStore.forTenant(tenant).conflict(reader, name, combinations);
+  if (conflict === undefined) return;
+  throw new ServerError('conflict', 'an artifact with the same name and depends already exists', {
+    details: {
+      metadata: {
+        conflict: {
+          name,
+          artifact_id: conflict.artifact_id,
+          depends: combinationAsObject(conflict.combination),
+        },
+      },
+    },
+  });
 }
 
 /** What comes in, as long as it is no more than was announced, nor than may be. Throws `tooLarge`, `badRequest`. */
@@ -200,28 +269,18 @@ export async function* bounded(
 }
 
 const addToRelease = (
-  { database, clock, artifactAdded }: ArtifactNeeds,
+  { database, clock, artifactAdded, storageLimitBytes }: ArtifactNeeds,
   actor: Actor,
-  artifact: { id: string; description: string; sizeBytes: number; facts: ArtifactFacts },
+  artifact: Omit<NewArtifact, 'modified' | 'combinations'>,
 ): Promise<void> =>
   database.unitOfWork(async (tx) => {
-    const { id, facts } = artifact;
+    const { id, facts, sizeBytes } = artifact;
     const store = artifactStore.forTenant(actor.tenant);
     const combinations = dependsCombinations(facts.depends);
     if (await store.idTaken(tx, id)) throw notUnique();
-    const conflict = await store.conflict(tx, facts.name, combinations);
-    if (conflict !== undefined) {
-      throw new ServerError('conflict', 'an artifact with the same name and depends already exists', {
-        details: {
-          metadata: {
-            conflict: {
-              name: facts.name,
-              artifact_id: conflict.artifact_id,
-              depends: combinationAsObject(conflict.combination),
-            },
-          },
-        },
-      });
+    await assertNoConflict(tx, actor.tenant, facts.name, combinations);
+    if (storageLimitBytes > 0 && (await store.usageBytes(tx)) + sizeBytes > storageLimitBytes) {
+      throw limitReached({ storageLimitBytes });
     }
     const time = clock();
     await store.insert(tx, { ...artifact, modified: time, combinations });
@@ -238,4 +297,9 @@ const softwareKind = ({ payloads }: ArtifactFacts): SoftwareKind =>
 const notFound = () => new ServerError('notFound', 'Resource not found');
 const notUnique = () => new ServerError('unprocessable', 'Artifact not unique');
 const tooLarge = () => new ServerError('tooLarge', 'Artifact file too large');
+const limitReached = ({ storageLimitBytes }: Pick<ArtifactNeeds, 'storageLimitBytes'>) =>
+  new ServerError(
+    'tooLarge',
+    `with this artifact the stored ones would have more than ${storageLimitBytes} bytes together: delete some first`,
+  );
 const wrongSize = () => new ServerError('badRequest', 'unexpected EOF');

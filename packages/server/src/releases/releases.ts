@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import { recordChange } from '../database/change-log.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Reader } from '../database/tables.ts';
-import type { ObjectStorage } from '../object-storage/object-storage.ts';
+import type { ObjectKey, ObjectStorage } from '../object-storage/object-storage.ts';
 import { ServerError } from '../server-error.ts';
 import { artifactImage, type StoredArtifact } from './artifact-image.ts';
 import { artifactStore } from './artifact-store.ts';
@@ -95,18 +95,23 @@ export function createReleases({ database, storage, clock, activeDeploymentsOf }
     remove: async (actor: Actor, names: readonly string[]): Promise<void> => {
       if (names.length === 0) throw new ServerError('badRequest', 'name the releases to be deleted: ?name=');
       const removed = await database.unitOfWork(async (tx) => {
-        const ids = (await artifacts(actor).named(tx, names)).map(({ id }) => id);
-        const active = await activeDeploymentsOf(tx, actor.tenant, ids);
+        const all = await artifacts(actor).named(tx, names);
+        const active = await activeDeploymentsOf(
+          tx,
+          actor.tenant,
+          all.map(({ id }) => id),
+        );
         if (active.length > 0) {
           throw new ServerError('conflict', 'release(s) used in active deployment', {
             details: { active_deployments: [...active] },
           });
         }
         const time = clock();
-        for (const id of ids) await removeArtifact(tx, actor, id, time);
-        return ids;
+        const objects: ObjectKey[] = [];
+        for (const artifact of all) objects.push(await removeArtifact(tx, actor, artifact, time));
+        return objects;
       });
-      for (const id of removed) await storage.delete({ tenant: actor.tenant, id });
+      for (const object of removed) await storage.delete(object);
     },
 
     tags: (actor: Actor, kind?: SoftwareKind): Promise<string[]> =>

@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,13 +6,15 @@ import { nodeDecompressors } from '@tandem/artifact';
 import { xzDecompressor } from '@tandem/artifact/xz';
 import { defaultTenant, unbounded, type Actor } from '../../actor.ts';
 import { everyDatabase } from '../../testing/every-database.ts';
+import { everyStorage } from '../../testing/every-storage.ts';
 import { artifactLinks } from '../../http/artifact-link.ts';
 import { configurationLinks } from '../../http/configuration-link.ts';
 import { createHttp } from '../../http/create-http.ts';
 import { routeRegistrar } from '../../http/register-route.ts';
 import { silentLog } from '../../log.ts';
-import { openFileSystemStorage } from '../../object-storage/file-system-storage.ts';
+import type { ObjectStorage } from '../../object-storage/object-storage.ts';
 import { readOrMakeLinkKey } from '../../object-storage/link-key.ts';
+import { storedObjectOf } from '../../releases/artifacts.ts';
 import { ServerError } from '../../server-error.ts';
 import { endPartsOfDecommissioned } from '../device-reports.ts';
 import { createSoftwareUpdates } from '../software-updates.ts';
@@ -31,6 +33,8 @@ export interface TestServerOptions {
   readonly dataDirectory?: string;
   readonly answerNextV2?: boolean;
   readonly requireSignature?: boolean;
+  readonly serveDownloads?: boolean;
+  readonly storageLimitBytes?: number;
   /** Where to listen; a server that is started again wants its old place. */
   readonly port?: number;
 }
@@ -49,8 +53,18 @@ export async function startTestServer(options: TestServerOptions = {}) {
   const log: string[] = [];
 
   const database = await everyDatabase.open(dataDirectory, clock);
-  const storageDirectory = join(dataDirectory, 'artifacts');
-  const storage = await openFileSystemStorage(storageDirectory);
+  const { storage: opened, stored } = await everyStorage.open(join(dataDirectory, 'artifacts'));
+  const puts = { ended: 0 };
+  const storage: ObjectStorage = {
+    ...opened,
+    put: async (...given) => {
+      try {
+        return await opened.put(...given);
+      } finally {
+        puts.ended += 1;
+      }
+    },
+  };
   const http = createHttp({
     tls: undefined,
     maxBodyBytes: 1024 ** 2,
@@ -60,7 +74,14 @@ export async function startTestServer(options: TestServerOptions = {}) {
   // The address is known only once we listen, and links are made only then.
   const address = { url: '' };
   const linkKey = await readOrMakeLinkKey(join(dataDirectory, 'keys', 'download-links.key'));
-  const links = artifactLinks(() => address.url, linkKey, clock);
+  const links = artifactLinks(
+    () => address.url,
+    linkKey,
+    clock,
+    storage.links !== undefined && options.serveDownloads !== true
+      ? { links: storage.links, storedObjectOf: (tenant, id) => storedObjectOf(database.read, tenant, id) }
+      : undefined,
+  );
   const updates = createSoftwareUpdates({
     database,
     storage,
@@ -80,8 +101,10 @@ export async function startTestServer(options: TestServerOptions = {}) {
     reportedTexts: async (_reader, _actor, ids) =>
       new Map(ids.flatMap((id) => (known.reported[id] === undefined ? [] : [[id, known.reported[id]]]))),
     generationRequested: () => undefined,
+    uploadCompleted: () => undefined,
+    storageLimitBytes: options.storageLimitBytes ?? 0,
   });
-  await updates.removeUnreferenced();
+  await updates.removeLeftovers(everyStorage.leftoversOlderThanMs);
   updates.registerRoutes(
     routeRegistrar(http, {
       authenticate: { user: actorOf('user'), device: actorOf('device'), internal: actorOf('internal') },
@@ -109,11 +132,13 @@ export async function startTestServer(options: TestServerOptions = {}) {
     log,
     /** What a server does in the background once it listens. */
     generateArtifacts: () => updates.generateArtifacts(AbortSignal.timeout(30_000)),
-    /** Everything in the storage directory, what is half written included. */
-    storedFiles: async () =>
-      (await readdir(storageDirectory, { recursive: true, withFileTypes: true }))
-        .filter((entry) => entry.isFile())
-        .map((entry) => join(entry.parentPath, entry.name)),
+    takeInDirectUploads: () => updates.takeInDirectUploads(AbortSignal.timeout(30_000)),
+    removeLeftovers: updates.removeLeftovers,
+    storage,
+    /** How many objects were stored, or were not after all. */
+    puts,
+    /** Everything in the storage, what is half written included. */
+    storedFiles: stored,
     decommission: (deviceId: string) =>
       database.unitOfWork((tx) => endPartsOfDecommissioned(tx, actor('user', 'somebody'), deviceId, clock())),
     request: (method: string, path: string, given: RequestOptions = {}) =>
