@@ -1,4 +1,4 @@
-import { appendFileSync } from 'node:fs';
+import { appendFileSync, fstatSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import type { ClientGround } from './cli/client-parts.ts';
@@ -7,6 +7,7 @@ import { helpText } from './cli/help-text.ts';
 import { CommandLineError, parseArguments, type ParsedArguments } from './cli/parse-arguments.ts';
 import { commands } from './cli/run-command.ts';
 import { fromSingleDash } from './cli/single-dash.ts';
+import { openTerminal } from './cli/terminal.ts';
 import { installationPaths } from './configuration/installation-paths.ts';
 import { loadConfiguration } from './configuration/load-configuration.ts';
 import { linuxSystem, systemClock } from './system/linux-system.ts';
@@ -63,6 +64,15 @@ async function run(programName: ProgramName, running: NodeJS.Process): Promise<n
     },
     hostName: hostname(),
     standardInput: () => running.stdin,
+    standardOutput: () => ({
+      stream: running.stdout,
+      isTerminal: running.stdout.isTTY,
+      devices: [running.stdout.fd, running.stderr.fd].map((fd) => fstatSync(fd).dev),
+    }),
+    openTerminal: () =>
+      running.stdin.isTTY && running.stdout.isTTY
+        ? openTerminal(running.stdin, running.stdout, ending)
+        : undefined,
     kill: (pid, name) => {
       running.kill(pid, name);
     },

@@ -38,7 +38,7 @@ export const options = {
   'fsync-interval':   { short: 'f', value: 'BYTES', meaning: 'Flush whenever so much was written; 0: only at the end. Default: 1048576' },
   'write-everything': { short: 'w',                 meaning: 'Write also what is there already.' },
   'device-type':      {             value: 'TYPE',  meaning: 'Device type. Default: the one there is, else the host name.' },
-  'hosted-mender':    {                             meaning: 'The server is hosted.mender.io; needs --tenant-token.' },
+  'hosted-mender':    {                             meaning: 'The server is hosted.mender.io.' },
   'tenant-token':     {             value: 'TOKEN', meaning: "The organization's token." },
   'server-url':       {             value: 'URL',   meaning: 'Address of the server.' },
   url:                {             value: 'URL',   meaning: 'The same as --server-url.' },
@@ -47,12 +47,14 @@ export const options = {
   'inventory-poll':   {             value: 'SECONDS', meaning: 'Between two inventories. Default: 28800' },
   'retry-poll':       {             value: 'SECONDS', meaning: 'Longest wait between attempts after a failure. Default: 300' },
   'demo-polling':     {                             meaning: 'Short intervals, for trials: 5, 5 and 30 seconds.' },
-  quiet:              {                             meaning: 'Say nothing when it went well.' },
+  quiet:              { short: 'q',                 meaning: 'Say nothing when it went well.' },
+  source:             {             value: 'PATH',  meaning: 'Any path on the file system, or its block device. Default: /' },
+  compression:        { short: 'C', value: 'TYPE',  meaning: 'none or gzip. Default: none' },
   demo:               {                             meaning: 'Not supported.' },
   'demo-server':      {                             meaning: 'Not supported.' },
   'server-ip':        {             value: 'IP',    meaning: 'Not supported.' },
-  username:           {             value: 'NAME',  meaning: 'Not supported: use --tenant-token.' },
-  password:           {             value: 'WORD',  meaning: 'Not supported: use --tenant-token.' },
+  username:           {             value: 'NAME',  meaning: 'E-mail address at hosted.mender.io, instead of --tenant-token.' },
+  password:           {             value: 'WORD',  meaning: 'Password there; better asked for, since others on the device can see it here.' },
 } as const satisfies Readonly<Record<string, OptionDescription>>;
 
 export type OptionName = keyof typeof options;
@@ -107,25 +109,34 @@ const setupCommands = {
       'update-poll', 'inventory-poll', 'retry-poll', 'demo-polling', 'quiet',
       'demo', 'demo-server', 'server-ip', 'username', 'password',
     ],
-    meaning: 'Write the configuration and the device type of a new device. Asks nothing.',
+    meaning: 'Write the configuration and the device type of a new device; on a terminal, ask for what no option says.',
   },
+} as const satisfies Readonly<Record<string, CommandDescription>>;
+
+// prettier-ignore
+const snapshotCommands = {
+  snapshot: { argument: 'dump', options: ['source', 'compression', 'quiet', 'data', 'datastore'], meaning: 'Write the whole root file system to stdout, as it is at one moment.' },
 } as const satisfies Readonly<Record<string, CommandDescription>>;
 
 export type CommandName =
   | keyof typeof updateCommands
   | keyof typeof authCommands
   | keyof typeof toolCommands
-  | keyof typeof setupCommands;
+  | keyof typeof setupCommands
+  | keyof typeof snapshotCommands;
 
 export interface ProgramDescription {
   readonly meaning: string;
   readonly globalOptions: readonly OptionName[];
   readonly commands: Readonly<Partial<Record<CommandName, CommandDescription>>>;
+  /** The one command it has, whose name is not said. */
+  readonly implies?: CommandName;
   /** The program of the years before, with its other words for help, version and mistakes (client contract 3.1). */
   readonly generation: 3 | 5;
 }
 
-const everything = { ...updateCommands, ...authCommands, ...setupCommands };
+const everything = { ...updateCommands, ...authCommands, ...setupCommands, ...snapshotCommands };
+const toolOptions = ['log-file', 'log-level', 'version', 'help'] as const satisfies readonly OptionName[];
 
 export const programs = {
   'mender-update': {
@@ -144,6 +155,27 @@ export const programs = {
     meaning: 'Update this device: all commands in one program.',
     globalOptions,
     commands: { ...everything, ...toolCommands },
+    generation: 5,
+  },
+  'mender-setup': {
+    meaning: 'Set up this device.',
+    globalOptions: toolOptions,
+    commands: setupCommands,
+    implies: 'setup',
+    generation: 5,
+  },
+  'mender-snapshot': {
+    meaning: 'Make a snapshot of a file system.',
+    globalOptions: toolOptions,
+    commands: snapshotCommands,
+    implies: 'snapshot',
+    generation: 5,
+  },
+  'mender-flash': {
+    meaning: 'Write an image to a block device.',
+    globalOptions: toolOptions,
+    commands: toolCommands,
+    implies: 'flash',
     generation: 5,
   },
   mender: {

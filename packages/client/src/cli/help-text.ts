@@ -1,32 +1,37 @@
-import { options, programs, type CommandName, type OptionName, type ProgramName } from './command-line.ts';
+import {
+  options,
+  programs,
+  type CommandName,
+  type OptionName,
+  type ProgramDescription,
+  type ProgramName,
+} from './command-line.ts';
 
 const columns = 78;
 const indent = '   ';
 
 /** Help for a program, or for one of its commands. */
 export function helpText(programName: ProgramName, version: string, commandName?: CommandName): string {
-  const program = programs[programName];
-  const commands: Partial<
-    Record<CommandName, { argument?: string; options: readonly OptionName[]; meaning: string }>
-  > = program.commands;
-  const command = commandName === undefined ? undefined : commands[commandName];
-  const ofCommand = command === undefined ? '[command] [arguments...]' : commandName;
+  const program: ProgramDescription = programs[programName];
+  const implied = program.implies !== undefined;
+  const command = commandName === undefined ? undefined : program.commands[commandName];
+  const ofCommand = command === undefined ? ' [command] [arguments...]' : implied ? '' : ` ${commandName}`;
   const argument = command?.argument === undefined ? '' : ` ${command.argument}`;
   const ownOptions = (command?.options ?? []).length > 0 ? ' [options]' : '';
   const sections: [string, string[]][] = [
     [
       'NAME',
       [
-        `${programName}${commandName === undefined ? '' : ` ${commandName}`} - ${command?.meaning ?? program.meaning}`,
+        `${programName}${commandName === undefined || implied ? '' : ` ${commandName}`} - ${(implied ? undefined : command?.meaning) ?? program.meaning}`,
       ],
     ],
-    ['USAGE', [`${programName} [global options] ${ofCommand}${ownOptions}${argument}`]],
+    ['USAGE', [`${programName} [global options]${ofCommand}${ownOptions}${argument}`]],
     ['VERSION', [version]],
   ];
   if (command === undefined) {
     sections.push([
       'COMMANDS',
-      table(Object.entries(commands).map(([name, { meaning }]) => [name, meaning])),
+      table(Object.entries(program.commands).map(([name, { meaning }]) => [name, meaning])),
     ]);
   } else if (command.options.length > 0) {
     sections.push(['OPTIONS', optionTable(command.options)]);

@@ -18,8 +18,9 @@ export class CommandLineError extends Error {
 export function parseArguments(program: ProgramDescription, words: readonly string[]): ParsedArguments {
   const found = new Map<OptionName, string[]>();
   const rest: string[] = [];
-  let command: CommandName | undefined;
-  let accepted: readonly OptionName[] = program.globalOptions;
+  let command = program.implies;
+  const ofImplied = command === undefined ? [] : (program.commands[command]?.options ?? []);
+  let accepted: readonly OptionName[] = [...ofImplied, ...program.globalOptions];
   let optionsEnded = false;
 
   for (let index = 0; index < words.length; index++) {

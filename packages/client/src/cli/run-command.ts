@@ -18,7 +18,9 @@ import type { CommandName, OptionName, ProgramName } from './command-line.ts';
 import { openUrl } from './open-url.ts';
 import { CommandLineError, type ParsedArguments } from './parse-arguments.ts';
 import { runSetup } from './run-setup.ts';
+import { runSnapshot, type StandardOutput } from './run-snapshot.ts';
 import { signalDaemon } from './signal-daemon.ts';
+import type { Terminal } from './terminal.ts';
 
 /** What a command has besides the client itself. */
 export interface CommandSurroundings {
@@ -31,6 +33,9 @@ export interface CommandSurroundings {
   readonly onSignal: (signal: NodeJS.Signals, listener: () => void) => void;
   readonly hostName: string;
   readonly standardInput: () => Readable;
+  readonly standardOutput: () => StandardOutput;
+  /** Whoever sits before the device; undefined where nobody does. */
+  readonly openTerminal: () => Terminal | undefined;
   readonly kill: (pid: number, signal: NodeJS.Signals) => void;
   readonly signal: AbortSignal;
 }
@@ -88,7 +93,10 @@ export const commands = {
 
   bootstrap: withoutArguments((ground, parsed, { signal }) => bootstrap(ground, parsed, signal)),
   flash: withoutArguments(runFlash),
-  setup: withoutArguments((ground, parsed, { print, hostName }) => runSetup(ground, parsed, print, hostName)),
+  setup: withoutArguments((ground, parsed, surroundings) =>
+    runSetup(parsed, { ground, ...surroundings, send: () => httpOf(ground) }),
+  ),
+  snapshot: (ground, parsed, surroundings) => runSnapshot(ground, parsed, surroundings),
 } as const satisfies Readonly<Record<CommandName, Command>>;
 
 async function standalone(

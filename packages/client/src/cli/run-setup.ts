@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { readDeviceType } from '../configuration/device-type.ts';
 import {
   demoPolling,
   setUp,
@@ -6,12 +7,25 @@ import {
   usualPolling,
   type Polling,
 } from '../configuration/set-up.ts';
-import { readDeviceType } from '../configuration/device-type.ts';
+import type { SendHttp } from '../server-connection/http-exchange.ts';
 import type { ClientGround } from './client-parts.ts';
 import type { OptionName } from './command-line.ts';
+import { hostedTenantToken } from './hosted-login.ts';
 import { CommandLineError, type ParsedArguments } from './parse-arguments.ts';
+import { askForTheRest, type SetupAnswers } from './setup-questions.ts';
+import type { Terminal } from './terminal.ts';
 
-const hostedServer = 'https://hosted.mender.io';
+export interface SetupNeeds {
+  readonly ground: ClientGround;
+  readonly print: (line: string) => void;
+  readonly hostName: string;
+  /** Undefined where nobody can be asked: in a script, or in a pipe. */
+  readonly openTerminal: () => Terminal | undefined;
+  readonly send: () => Promise<SendHttp>;
+  /** The hosted server, without a `/` at its end; hosted.mender.io when not given. */
+  readonly hostedServer?: string;
+  readonly signal: AbortSignal;
+}
 
 /** Options of Mender's setup that ours does not have, with what to do instead. */
 // prettier-ignore
@@ -19,51 +33,97 @@ const notSupported: Readonly<Partial<Record<OptionName, string>>> = {
   demo:          'Name the server with --server-url and --server-cert, and give --demo-polling.',
   'demo-server': 'Name the server with --server-url and --server-cert.',
   'server-ip':   'Name the server with --server-url and --server-cert; its name must be known to the device.',
-  username:      "Give the organization's token with --tenant-token.",
-  password:      "Give the organization's token with --tenant-token.",
 };
 
-/** Sets up a new device by flags alone: nothing is asked, so that it can stand in a script. */
-export async function runSetup(
-  { system, paths }: ClientGround,
-  parsed: ParsedArguments,
-  print: (line: string) => void,
-  hostName: string,
-): Promise<number> {
+/**
+ * Sets up a new device: by options alone where nobody sits before it, so that it can stand in a script; else what no option said is
+ * asked. Nothing is written before everything is known.
+ */
+export async function runSetup(parsed: ParsedArguments, needs: SetupNeeds): Promise<number> {
   for (const [name, instead] of Object.entries(notSupported)) {
     if (parsed.options.has(name as OptionName))
       throw new CommandLineError(`--${name} is not supported. ${instead}`);
   }
-  const option = (name: OptionName) => parsed.options.get(name)?.at(-1);
-  const tenantToken = option('tenant-token');
-  const certificate = option('server-cert');
+  const { system, paths } = needs.ground;
   const deviceTypeFile = `${paths.datastore}/device_type`;
+  const usualDeviceType = await readDeviceType(system.files, deviceTypeFile).catch(
+    () => needs.hostName || 'unknown',
+  );
+  const answers = await completed(saidBy(parsed), usualDeviceType, needs);
+  const serverUrl = serverOf(answers, needs.hostedServer);
+  const certificate = answers.serverCertificate ?? '';
   await setUp(
     system.files,
     { ...paths, deviceTypeFile },
     {
-      deviceType:
-        option('device-type') ??
-        (await readDeviceType(system.files, deviceTypeFile).catch(() => hostName || 'unknown')),
-      serverUrl: serverOf(parsed),
-      tenantToken,
-      serverCertificate: certificate === undefined ? undefined : resolve(certificate),
-      polling: pollingOf(parsed),
+      deviceType: answers.deviceType ?? usualDeviceType,
+      serverUrl,
+      tenantToken: await tenantTokenOf(answers, serverUrl, needs),
+      serverCertificate: certificate === '' ? undefined : resolve(certificate),
+      polling: pollingOf(answers),
     },
   );
-  if (!parsed.options.has('quiet')) print('Mender setup successfully.');
+  if (!parsed.options.has('quiet')) needs.print('Mender setup successfully.');
   return 0;
 }
 
-function serverOf({ options }: ParsedArguments): string {
-  const named = options.get('server-url')?.at(-1) ?? options.get('url')?.at(-1);
-  if (!options.has('hosted-mender')) {
-    if (named !== undefined) return named;
+function saidBy({ options }: ParsedArguments): SetupAnswers {
+  const option = (name: OptionName) => options.get(name)?.at(-1);
+  const polling = Object.entries(pollOptions).flatMap(([key, name]) => {
+    const text = option(name);
+    return text === undefined ? [] : [[key, secondsOf(name, text)] as const];
+  });
+  return {
+    deviceType: option('device-type'),
+    hosted: options.has('hosted-mender') ? true : undefined,
+    serverUrl: option('server-url') ?? option('url'),
+    tenantToken: option('tenant-token'),
+    username: option('username'),
+    password: option('password'),
+    serverCertificate: option('server-cert'),
+    demoPolling: options.has('demo-polling') ? true : undefined,
+    polling: Object.fromEntries(polling),
+  };
+}
+
+async function completed(
+  said: SetupAnswers,
+  usualDeviceType: string,
+  { ground, openTerminal }: SetupNeeds,
+): Promise<SetupAnswers> {
+  const terminal = openTerminal();
+  if (terminal === undefined) return said;
+  try {
+    const isFile = async (path: string) => (await ground.system.files.kind(path))?.kind === 'file';
+    return await askForTheRest(said, { terminal, usualDeviceType, isFile });
+  } finally {
+    terminal.close();
+  }
+}
+
+function serverOf({ hosted, serverUrl }: SetupAnswers, hostedServer = 'https://hosted.mender.io'): string {
+  if (hosted !== true) {
+    if (serverUrl !== undefined) return serverUrl;
     throw new CommandLineError('Need the server: --server-url https://…');
   }
-  if (named !== undefined) throw new CommandLineError('--hosted-mender and --server-url exclude each other');
-  if (options.has('tenant-token')) return hostedServer;
-  throw new CommandLineError('--hosted-mender needs --tenant-token');
+  if (serverUrl === undefined) return hostedServer;
+  throw new CommandLineError('--hosted-mender and --server-url exclude each other');
+}
+
+/** The token itself counts for more than the login that would tell it. */
+async function tenantTokenOf(
+  { hosted, tenantToken, username, password }: SetupAnswers,
+  serverUrl: string,
+  { send, signal }: SetupNeeds,
+): Promise<string | undefined> {
+  if (tenantToken !== undefined) return tenantToken;
+  if (hosted !== true) {
+    if (username === undefined && password === undefined) return undefined;
+    throw new CommandLineError('--username and --password are for --hosted-mender alone');
+  }
+  if (username === undefined || password === undefined)
+    throw new CommandLineError('--hosted-mender needs --tenant-token, or --username and --password');
+  return await hostedTenantToken(await send(), serverUrl, { username, password }, signal);
 }
 
 const pollOptions = {
@@ -73,13 +133,9 @@ const pollOptions = {
 } as const satisfies Record<keyof typeof usualPolling, OptionName>;
 
 /** An interval given by name ends the demo's short ones. */
-function pollingOf({ options }: ParsedArguments): Polling {
-  const given = Object.entries(pollOptions).flatMap(([key, name]) => {
-    const text = options.get(name)?.at(-1);
-    return text === undefined ? [] : [[key, secondsOf(name, text)] as const];
-  });
-  if (given.length === 0 && options.has('demo-polling')) return demoPolling;
-  return { ...usualPolling, ...Object.fromEntries(given) };
+function pollingOf({ polling, demoPolling: demo }: SetupAnswers): Polling {
+  if (Object.keys(polling).length === 0 && demo === true) return demoPolling;
+  return { ...usualPolling, ...polling };
 }
 
 function secondsOf(name: OptionName, text: string): number {

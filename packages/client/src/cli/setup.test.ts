@@ -117,7 +117,8 @@ describe('the setup of a new device by flags', () => {
     { words: [...server, '--hosted-mender'],                 says: /exclude each other/ },
     { words: ['--hosted-mender'],                            says: /needs --tenant-token/ },
     { words: [...server, '--demo'],                          says: /--demo is not supported/ },
-    { words: [...server, '--username', 'me'],                says: /--tenant-token/ },
+    { words: [...server, '--username', 'me'],                says: /for --hosted-mender alone/ },
+    { words: ['--hosted-mender', '--username', 'me'],         says: /--username and --password/ },
   ];
   for (const { words, says } of refusals) {
     test(`is refused, with nothing written: ${words.join(' ')}`, async () => {

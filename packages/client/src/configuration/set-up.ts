@@ -36,6 +36,9 @@ export const demoPolling = {
   UpdateControlMapExpirationTimeSeconds: 90, UpdateControlMapBootExpirationTimeSeconds: 45,
 } as const satisfies Polling;
 
+/** Whether it can be the name of a device type (client contract 4.1). */
+export const isDeviceType = (text: string): boolean => /^[A-Za-z0-9-_]+$/.test(text);
+
 /**
  * Writes mender.conf and the device type, durably; keys the file has besides are kept (client contract 4.1). Throws `DeviceError`,
  * with nothing written: `noDeviceType` for a device type that cannot be one, `badConfiguration` when the file there is or the one
@@ -46,7 +49,7 @@ export async function setUp(
   { configurationFile, fallbackConfigurationFile, deviceTypeFile }: SetupPaths,
   choices: SetupChoices,
 ): Promise<void> {
-  if (!/^[A-Za-z0-9-_]+$/.test(choices.deviceType)) {
+  if (!isDeviceType(choices.deviceType)) {
     throw new DeviceError(
       'noDeviceType',
       `The device type ${JSON.stringify(choices.deviceType)} can only have letters, digits, - and _. Give another with --device-type.`,
