@@ -36,7 +36,7 @@ import { firstAdministrator } from './users/first-administrator.ts';
 import { loginRate } from './users/login-rate.ts';
 import { createSettings } from './users/settings.ts';
 import { registerUserRoutes } from './users/user-routes.ts';
-import { createUserTokens } from './users/user-tokens.ts';
+import { createUserTokens, type ScopeOfUser } from './users/user-tokens.ts';
 import { createUsers } from './users/users.ts';
 import { serveWebInterface } from './web-interface/serve-web-interface.ts';
 import type { WebFiles } from './web-interface/web-files.ts';
@@ -51,6 +51,8 @@ export interface ServerParts {
   };
   readonly clock: Clock;
   readonly log: Log;
+  /** What a user may see. Without it everything, until roles say more. */
+  readonly scopeOfUser?: ScopeOfUser;
   /** The web interface; without it the server is the API alone. */
   readonly webFiles?: WebFiles | undefined;
   readonly configuration: {
@@ -99,6 +101,7 @@ export function createServer({
   keys,
   clock,
   log,
+  scopeOfUser = () => Promise.resolve(unbounded),
   webFiles,
   configuration,
 }: ServerParts): TandemServer {
@@ -118,7 +121,12 @@ export function createServer({
     signToken: (claims) => signToken(claims, keys.deviceTokens),
   });
   const users = createUsers(database, clock);
-  const tokens = createUserTokens(database, clock, (claims) => signToken(claims, keys.userTokens));
+  const tokens = createUserTokens(
+    database,
+    clock,
+    (claims) => signToken(claims, keys.userTokens),
+    scopeOfUser,
+  );
   const settings = createSettings(database, clock);
   const door = firstAdministrator(users, clock);
   let publicUrl = configuration.publicUrl;

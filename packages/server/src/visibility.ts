@@ -2,6 +2,7 @@ import { sql, type Expression, type SqlBool } from 'kysely';
 import type { Actor } from './actor.ts';
 import { engineOf, isTextIn, isWithin, type Engine } from './database/sql-differences.ts';
 import type { Reader } from './database/tables.ts';
+import { ServerError } from './server-error.ts';
 
 /*
  * What an actor sees, by his scope (server contract 10.3). What he does not see is to him as if it were not there: lists and counts
@@ -19,6 +20,9 @@ import type { Reader } from './database/tables.ts';
  */
 
 type Condition = Expression<SqlBool>;
+
+/** For what would make something that the actor does not see; in the reference's words. */
+export const beyondScope = () => new ServerError('forbidden', 'forbidden by role-based access control');
 
 /** `id` is an expression for the id of the device. */
 export function isVisibleDevice(
@@ -85,3 +89,18 @@ export async function visibleDevices(
 
 export const seesDevice = async (db: Reader, actor: Actor, id: string): Promise<boolean> =>
   actor.scope.groups === 'all' || (await visibleDevices(db, actor, [id])).has(id);
+
+/** Those of the releases that the actor sees, by name. */
+export async function visibleReleases(
+  db: Reader,
+  actor: Actor,
+  names: readonly string[],
+): Promise<ReadonlySet<string>> {
+  if (actor.scope.tags === 'all' || names.length === 0) return new Set(names);
+  const name = sql.ref('releases.name');
+  const engine = engineOf(db);
+  let query = db.selectFrom('releases').where('releases.tenant', '=', actor.tenant);
+  for (const one of [isTextIn(engine, name, names), ...isVisibleRelease(engine, actor, name)])
+    query = query.where(one);
+  return new Set((await query.select('releases.name').execute()).map((row) => row.name));
+}

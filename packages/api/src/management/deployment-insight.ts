@@ -92,5 +92,5 @@ export const planDeployment = defineEndpoint({
     }),
   ),
   responses: { 200: json(DeploymentPlan) },
-  errors: [400, 401, 403, 413, 415, 422],
+  errors: [400, 401, 403, 413, 415, 422, 503],
 });

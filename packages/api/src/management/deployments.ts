@@ -134,7 +134,7 @@ export const listDeployments = defineEndpoint({
   summary: 'Deployments, by pages',
   query: Type.Object({ ...listFilters, search: Type.Optional(Type.String()), ...pagingQuery }),
   responses: { 200: json(Type.Array(Deployment)) },
-  errors: [400, 401, 403],
+  errors: [400, 401, 403, 503],
 });
 
 export const listDeploymentsV2 = defineEndpoint({
@@ -152,7 +152,7 @@ export const listDeploymentsV2 = defineEndpoint({
     ...pagingQuery,
   }),
   responses: { 200: json(Type.Array(Deployment)) },
-  errors: [400, 401, 403],
+  errors: [400, 401, 403, 503],
 });
 
 export const getDeployment = defineEndpoint({
@@ -207,7 +207,7 @@ export const listDeploymentStatistics = defineEndpoint({
       ]),
     ),
   },
-  errors: [400, 401, 403, 404, 413, 415],
+  errors: [400, 401, 403, 404, 413, 415, 503],
 });
 
 export const getDeploymentDevices = defineEndpoint({
@@ -218,7 +218,7 @@ export const getDeploymentDevices = defineEndpoint({
   summary: 'Every device that has asked, and how far it has come',
   params: id,
   responses: { 200: json(Type.Array(DeviceDeployment)) },
-  errors: [400, 401, 403, 404],
+  errors: [400, 401, 403, 404, 503],
 });
 
 export const listDeploymentDevices = defineEndpoint({
@@ -233,7 +233,7 @@ export const listDeploymentDevices = defineEndpoint({
     ...pagingQuery,
   }),
   responses: { 200: json(Type.Array(DeviceDeployment)) },
-  errors: [400, 401, 403, 404],
+  errors: [400, 401, 403, 404, 503],
 });
 
 export const getDeploymentTargets = defineEndpoint({
@@ -244,7 +244,7 @@ export const getDeploymentTargets = defineEndpoint({
   summary: 'Ids of the devices it is for',
   params: id,
   responses: { 200: json(Type.Array(Type.String())) },
-  errors: [400, 401, 403, 404],
+  errors: [400, 401, 403, 404, 503],
 });
 
 export const getDeviceDeploymentLog = defineEndpoint({
@@ -286,7 +286,7 @@ export const listDeviceHistory = defineEndpoint({
       ),
     ),
   },
-  errors: [400, 401, 403],
+  errors: [400, 401, 403, 503],
 });
 
 export const abortDeviceDeployments = defineEndpoint({

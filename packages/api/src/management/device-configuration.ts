@@ -40,7 +40,7 @@ export const putDeviceConfiguration = defineEndpoint({
   auditAction: 'update',
   body: configurationBody,
   responses: { 204: empty },
-  errors: [400, 401, 403, 413],
+  errors: [400, 401, 403, 404, 413],
 });
 
 export const NewConfigurationDeployment = Type.Object({

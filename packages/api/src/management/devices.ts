@@ -45,7 +45,7 @@ export const listDevices = defineEndpoint({
     ...pagingQuery,
   }),
   responses: { 200: json(Type.Array(Device)) },
-  errors: [400, 401],
+  errors: [400, 401, 503],
 });
 
 const OneOrMore = Type.Union([Type.String(), Type.Array(Type.String(), { maxItems: 10_000 })]);
@@ -60,7 +60,7 @@ export const searchDevices = defineEndpoint({
   query: Type.Object(pagingQuery),
   body: bytesBody(DeviceSearch, 1_048_576),
   responses: { 200: json(Type.Array(Device)) },
-  errors: [400, 401, 413, 415],
+  errors: [400, 401, 413, 415, 503],
 });
 
 export const countDevices = defineEndpoint({
@@ -71,7 +71,7 @@ export const countDevices = defineEndpoint({
   summary: 'How many devices there are, of one status or of all',
   query: Type.Object({ status: Type.Optional(Type.String()) }),
   responses: { 200: json(Type.Object({ count: Type.Integer() })) },
-  errors: [400, 401],
+  errors: [400, 401, 503],
 });
 
 export const getDevice = defineEndpoint({
@@ -100,7 +100,7 @@ export const preauthorizeDevice = defineEndpoint({
     }),
   ),
   responses: { 201: empty, 409: json(Device) },
-  errors: [400, 401, 415],
+  errors: [400, 401, 403, 415],
 });
 
 export const decommissionDevice = defineEndpoint({

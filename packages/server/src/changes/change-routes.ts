@@ -5,7 +5,7 @@ import type { Database } from '../database/open-database.ts';
 import { bearerToken } from '../http/bearer-token.ts';
 import type { Authenticate, RegisterRoute } from '../http/register-route.ts';
 import { ServerError } from '../server-error.ts';
-import { permissionToLearnOf } from './change-permissions.ts';
+import { changedThing } from './change-kinds.ts';
 import { changeStream } from './change-stream.ts';
 
 export interface ChangeRouteNeeds {
@@ -47,15 +47,15 @@ export function registerChangeRoutes(
         tenant: actor.tenant,
         after,
         mayLearnOf: (kind) => {
-          const permission = permissionToLearnOf(kind);
-          return permission !== undefined && isAllowed(actor, permission);
+          const thing = changedThing(kind);
+          return thing !== undefined && isAllowed(actor, thing.permission);
         },
-        stillAllowed: async () => {
+        whoReads: async () => {
           try {
             const caller = await authenticate(token, { method, path: url });
-            return isAllowed(caller.actor, streamChanges.permission);
+            return isAllowed(caller.actor, streamChanges.permission) ? caller.actor : undefined;
           } catch (error) {
-            if (error instanceof ServerError && error.code === 'unauthorized') return false;
+            if (error instanceof ServerError && error.code === 'unauthorized') return undefined;
             throw error;
           }
         },

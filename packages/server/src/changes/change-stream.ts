@@ -1,9 +1,10 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import type { ChangeEvent } from '@tandem/api';
-import type { Tenant } from '../actor.ts';
+import type { Actor, Tenant } from '../actor.ts';
 import { rfc3339 } from '../clock.ts';
 import { changesAfter, type Change } from '../database/change-log.ts';
 import type { Database } from '../database/open-database.ts';
+import { visibleChanges } from './visible-changes.ts';
 
 export interface ChangeStreamOptions {
   readonly database: Database;
@@ -11,8 +12,8 @@ export interface ChangeStreamOptions {
   /** The last change the reader has seen. */
   readonly after: number;
   readonly mayLearnOf: (kind: string) => boolean;
-  /** Asked before anything is told, and every few seconds: the stream ends once it is false. */
-  readonly stillAllowed: () => Promise<boolean>;
+  /** Who reads; asked before anything is told, and every few seconds: the stream ends once it is undefined. */
+  readonly whoReads: () => Promise<Actor | undefined>;
   readonly signal: AbortSignal;
 }
 
@@ -28,7 +29,7 @@ const retryMs = 2000;
  * that never more than a batch is in memory, however far behind the reader is. What the reader may not learn of is passed over.
  */
 export async function* changeStream(options: ChangeStreamOptions): AsyncGenerator<string> {
-  const { database, tenant, mayLearnOf, stillAllowed, signal } = options;
+  const { database, tenant, mayLearnOf, whoReads, signal } = options;
   let seen = options.after;
   let quietSince = Date.now();
   let checked = Date.now();
@@ -36,10 +37,13 @@ export async function* changeStream(options: ChangeStreamOptions): AsyncGenerato
   yield `retry: ${retryMs}\n\n`;
   while (!signal.aborted) {
     const changes = await changesAfter(database, tenant, seen, batch, signal);
-    const told = changes.filter(({ kind }) => mayLearnOf(kind)).map(eventText);
-    if (told.length > 0 || Date.now() - checked >= checkMs) {
-      if (!(await stillAllowed())) return;
+    const ofInterest = changes.filter(({ kind }) => mayLearnOf(kind));
+    const told: string[] = [];
+    if (ofInterest.length > 0 || Date.now() - checked >= checkMs) {
+      const actor = await whoReads();
+      if (actor === undefined) return;
       checked = Date.now();
+      told.push(...(await visibleChanges(database.read, actor, ofInterest)).map(eventText));
     }
     seen = changes.at(-1)?.sequence ?? seen;
     if (told.length > 0) {

@@ -4,7 +4,7 @@ import { createTenant } from '../database/tenants.ts';
 import { acceptedDevice, startWholeServer, type WholeServer } from '../testing/whole-server.ts';
 import { readFile } from 'node:fs/promises';
 import { globSync } from 'node:fs';
-import { permissionToLearnOf } from './change-permissions.ts';
+import { changedThing } from './change-kinds.ts';
 
 const path = '/api/tandem/v1/changes';
 
@@ -146,10 +146,10 @@ describe('what a change is of', () => {
     }
     assert.ok(kinds.size > 10);
     assert.deepEqual(
-      [...kinds].filter((kind) => permissionToLearnOf(kind) === undefined),
+      [...kinds].filter((kind) => changedThing(kind) === undefined),
       [],
     );
-    assert.equal(permissionToLearnOf('constructor.x'), undefined);
+    assert.equal(changedThing('constructor.x'), undefined);
   });
 });
 

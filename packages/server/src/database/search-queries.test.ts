@@ -4,8 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
 import { searchLimits, type SearchLimits } from './search-limits.ts';
 import { searchQueries, type SearchQueries } from './search-queries.ts';
 
@@ -93,23 +91,6 @@ describe('queries off the main thread', () => {
     const queries = searchQueries({ path: late, busyTimeoutMs: 1000 }, searchLimits);
     await assert.rejects(ask(queries, 'SELECT 1'), { code: 'failed', message: /thread that searches/ });
     new DatabaseSync(late).close();
-    assert.deepEqual(await ask(queries, 'SELECT 1 AS one'), one);
-    await queries.close();
-  });
-
-  it('run from a bundle as well, whose second program is the thread', async () => {
-    const outdir = join(directory, 'bundle');
-    await build({
-      entryPoints: ['search-queries.ts', 'search-thread.ts'].map((name) => join(import.meta.dirname, name)),
-      outdir,
-      bundle: true,
-      format: 'esm',
-      platform: 'node',
-    });
-    const bundled = (await import(pathToFileURL(join(outdir, 'search-queries.js')).href)) as {
-      searchQueries: typeof searchQueries;
-    };
-    const queries = bundled.searchQueries({ path, busyTimeoutMs: 1000 }, searchLimits);
     assert.deepEqual(await ask(queries, 'SELECT 1 AS one'), one);
     await queries.close();
   });

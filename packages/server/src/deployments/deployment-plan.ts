@@ -4,14 +4,11 @@ import type { Database } from '../database/open-database.ts';
 import type { Reader } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
 import { chooseArtifact, unmetDepends, type UnmetDepends } from './choose-artifact.ts';
-import { wantedDevices, type DeploymentNeeds } from './deployments.ts';
+import { targeted, type DeploymentNeeds, type TargetNeeds } from './deployments.ts';
 import type { WantedDeployment } from './new-deployment.ts';
 import type { DeployableArtifact } from './next-update.ts';
 
-export interface DeploymentPlanNeeds extends Pick<
-  DeploymentNeeds,
-  'artifactsNamed' | 'acceptedDevices' | 'devicesInGroup'
-> {
+export interface DeploymentPlanNeeds extends TargetNeeds, Pick<DeploymentNeeds, 'artifactsNamed'> {
   readonly database: Database;
   /** What devices last reported of themselves, as texts; a device that never did is left out. */
   readonly reportedTexts: (
@@ -54,13 +51,12 @@ const maxExplained = 10;
 export const planDeployment =
   (needs: DeploymentPlanNeeds) =>
   async (actor: Actor, wanted: WantedDeployment, page: Page): Promise<DeploymentPlan> => {
-    const { read } = needs.database;
-    const targeted = [...new Set(await wantedDevices(needs, read, actor, wanted))].toSorted();
-    if (targeted.length === 0) throw new ServerError('badRequest', 'No devices for the deployment');
-    const artifacts = await needs.artifactsNamed(read, actor.tenant, wanted.artifactName);
+    const reader = needs.database.search;
+    const deviceIds = (await targeted(needs, reader, actor, wanted)).deviceIds.toSorted();
+    const artifacts = await needs.artifactsNamed(reader, actor.tenant, wanted.artifactName);
     if (artifacts.length === 0) throw new ServerError('unprocessable', 'No artifact for the deployment');
 
-    const evaluated = targeted.slice(0, maxEvaluated);
+    const evaluated = deviceIds.slice(0, maxEvaluated);
     const installs = new Map<string, number>();
     const others = { 'already-installed': 0, noartifact: 0, unknown: 0 };
     for (let start = 0; start < evaluated.length; start += atOnce) {
@@ -72,12 +68,12 @@ export const planDeployment =
       // Others get their turn in between.
       await new Promise((resolve) => setImmediate(resolve));
     }
-    const shown = await plannedFor(targeted.slice(page.offset, page.offset + page.perPage));
-    return { targeted: targeted.length, evaluated: evaluated.length, installs, others, page: shown };
+    const shown = await plannedFor(deviceIds.slice(page.offset, page.offset + page.perPage));
+    return { targeted: deviceIds.length, evaluated: evaluated.length, installs, others, page: shown };
 
-    async function plannedFor(deviceIds: readonly string[]) {
-      const reported = await needs.reportedTexts(read, actor, deviceIds);
-      return deviceIds.map((deviceId) => ({
+    async function plannedFor(ids: readonly string[]) {
+      const reported = await needs.reportedTexts(reader, actor, ids);
+      return ids.map((deviceId) => ({
         deviceId,
         planned: outcome(artifacts, reported.get(deviceId), wanted.forceInstallation),
       }));

@@ -3,6 +3,7 @@ import type { Actor } from '../actor.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Reader } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
+import { seesDevice, visibleDevices } from '../visibility.ts';
 import { configurationsOf } from './configuration-deployments.ts';
 import { deploymentStatisticsStore } from './deployment-statistics-store.ts';
 import { statistics, type Statistics } from './deployment-status.ts';
@@ -50,10 +51,10 @@ const maxCountedHistory = 10_000;
 
 /** What is shown of deployments, and of the devices in them (server contract 4.4, 4.6). All throw `notFound`. */
 export function createDeploymentReading({ database, imagesOf, deviceByAttribute }: DeploymentReadingNeeds) {
-  const deployments = (actor: Actor) => deploymentStore.forTenant(actor.tenant);
+  const deployments = (actor: Actor) => deploymentStore.seenBy(actor);
   const targets = (actor: Actor) => deploymentTargetStore.forTenant(actor.tenant);
   const counters = (actor: Actor) => deploymentStatisticsStore.forTenant(actor.tenant);
-  const parts = (actor: Actor) => deviceDeploymentStore.forTenant(actor.tenant);
+  const parts = (actor: Actor) => deviceDeploymentStore.seenBy(actor);
 
   const existing = async (reader: Reader, actor: Actor, id: string): Promise<Deployment> => {
     const found = await deployments(actor).get(reader, id);
@@ -61,12 +62,16 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
     return found;
   };
 
-  const shown = async (actor: Actor, found: readonly Deployment[]): Promise<ShownDeployment[]> => {
+  const shown = async (
+    reader: Reader,
+    actor: Actor,
+    found: readonly Deployment[],
+  ): Promise<ShownDeployment[]> => {
     const ids = found.map(({ id }) => id);
-    const counts = await counters(actor).get(database.read, ids);
-    const artifactIds = await deployments(actor).artifactIds(database.read, ids);
+    const counts = await counters(actor).get(reader, ids);
+    const artifactIds = await deploymentStore.forTenant(actor.tenant).artifactIds(reader, ids);
     const configurations = await configurationsOf(
-      database.read,
+      reader,
       actor.tenant,
       found.filter(({ kind }) => kind === 'configuration').map(({ id }) => id),
     );
@@ -76,30 +81,35 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
         statistics: counts.get(deployment.id) ?? statistics(),
         artifactIds: artifactIds.get(deployment.id) ?? [],
         configuration: configurations.get(deployment.id),
-        firstTargets: await listedTargets(database.read, actor, deployment),
+        firstTargets: await listedTargets(reader, actor, deployment),
       })),
     );
   };
 
   const withImages = async (actor: Actor, found: readonly DeviceDeployment[]): Promise<ShownPart[]> => {
     const ids = new Set(found.flatMap(({ artifactId }) => artifactId ?? []));
-    const images = await imagesOf(database.read, actor.tenant, [...ids]);
+    const images = await imagesOf(database.search, actor.tenant, [...ids]);
     return found.map((part) => ({ ...part, image: images.get(part.artifactId ?? '') }));
   };
 
+  const seesPart = async (actor: Actor, id: string, deviceId: string): Promise<boolean> =>
+    (await deployments(actor).get(database.read, id)) !== undefined &&
+    (await seesDevice(database.read, actor, deviceId));
+
   return {
     get: async (actor: Actor, id: string): Promise<ShownDeployment> => {
-      const [one] = await shown(actor, [await existing(database.read, actor, id)]);
+      const [one] = await shown(database.read, actor, [await existing(database.read, actor, id)]);
       if (one === undefined) throw new ServerError('notFound', 'Deployment not found');
       return one;
     },
 
     page: async (actor: Actor, filter: DeploymentFilter, direction: 'asc' | 'desc', page: Page) => ({
       deployments: await shown(
+        database.search,
         actor,
-        await deployments(actor).search(database.read, filter, direction, page),
+        await deployments(actor).search(database.search, filter, direction, page),
       ),
-      total: await deployments(actor).count(database.read, filter),
+      total: await deployments(actor).count(database.search, filter),
     }),
 
     /** Ids of the deployments for the device that an attribute names: those that target it, and those named by its id. */
@@ -107,11 +117,19 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       actor: Actor,
       attribute: { readonly scope: string; readonly name: string; readonly value: string },
     ): Promise<string[]> => {
-      const deviceId = await deviceByAttribute(database.read, actor, attribute);
+      const deviceId = await deviceByAttribute(database.search, actor, attribute);
       if (deviceId === undefined) return [];
       const everything = { page: 1, perPage: maxCountedHistory, offset: 0 };
-      const named = await deployments(actor).search(database.read, { names: [deviceId] }, 'desc', everything);
-      return [...(await targets(actor).idsTargeting(database.read, deviceId)), ...named.map(({ id }) => id)];
+      const named = await deployments(actor).search(
+        database.search,
+        { names: [deviceId] },
+        'desc',
+        everything,
+      );
+      return [
+        ...(await targets(actor).idsTargeting(database.search, deviceId)),
+        ...named.map(({ id }) => id),
+      ];
     },
 
     statistics: async (actor: Actor, id: string): Promise<Statistics> => {
@@ -124,14 +142,14 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       actor: Actor,
       ids: readonly string[],
     ): Promise<{ id: string; stats: Statistics }[]> => {
-      const found = (await deployments(actor).getMany(database.read, ids)).map(({ id }) => id);
-      const counts = await counters(actor).get(database.read, found);
+      const found = (await deployments(actor).getMany(database.search, ids)).map(({ id }) => id);
+      const counts = await counters(actor).get(database.search, found);
       return found.map((id) => ({ id, stats: counts.get(id) ?? statistics() }));
     },
 
     devices: async (actor: Actor, id: string): Promise<ShownPart[]> => {
       await existing(database.read, actor, id);
-      return withImages(actor, await parts(actor).ofDeployment(database.read, id, undefined));
+      return withImages(actor, await parts(actor).ofDeployment(database.search, id, undefined));
     },
 
     devicePage: async (
@@ -142,26 +160,33 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
     ) => {
       await existing(database.read, actor, id);
       return {
-        devices: await withImages(actor, await parts(actor).ofDeployment(database.read, id, statuses, page)),
-        total: await parts(actor).countOfDeployment(database.read, id, statuses),
+        devices: await withImages(
+          actor,
+          await parts(actor).ofDeployment(database.search, id, statuses, page),
+        ),
+        total: await parts(actor).countOfDeployment(database.search, id, statuses),
       };
     },
 
     targets: async (actor: Actor, id: string): Promise<string[]> => {
       await existing(database.read, actor, id);
-      return targets(actor).deviceIds(database.read, id);
+      return seenOf(database.search, actor, await targets(actor).deviceIds(database.search, id));
     },
 
     log: async (actor: Actor, id: string, deviceId: string): Promise<LogMessage[]> => {
-      const messages = await parts(actor).getLog(database.read, id, deviceId);
+      const messages = (await seesPart(actor, id, deviceId))
+        ? await deviceDeploymentStore.forTenant(actor.tenant).getLog(database.read, id, deviceId)
+        : undefined;
       if (messages === undefined) throw new ServerError('notFound', 'Resource not found');
       return messages;
     },
 
     /** Throws `notFound` for a device that has not asked. */
     timeline: async (actor: Actor, id: string, deviceId: string): Promise<KeptStatusReport[]> => {
-      if ((await parts(actor).get(database.read, id, deviceId)) === undefined)
-        throw new ServerError('notFound', 'Resource not found');
+      const part = (await seesPart(actor, id, deviceId))
+        ? await deviceDeploymentStore.forTenant(actor.tenant).get(database.read, id, deviceId)
+        : undefined;
+      if (part === undefined) throw new ServerError('notFound', 'Resource not found');
       return statusReportStore.forTenant(actor.tenant).of(database.read, id, deviceId);
     },
 
@@ -171,15 +196,20 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       statuses: readonly DeviceDeploymentStatus[] | undefined,
       page: Page,
     ) => {
-      const found = await parts(actor).history(database.read, deviceId, statuses, page);
+      if (!(await seesDevice(database.read, actor, deviceId))) return { entries: [], total: 0 };
+      const found = await parts(actor).history(database.search, deviceId, statuses, page);
       const ids = new Set(found.map(({ deploymentId }) => deploymentId));
-      const own = await shown(actor, await deployments(actor).getMany(database.read, [...ids]));
+      const own = await shown(
+        database.search,
+        actor,
+        await deployments(actor).getMany(database.search, [...ids]),
+      );
       return {
         entries: (await withImages(actor, found)).map((part) => ({
           part,
           deployment: own.find(({ id }) => id === part.deploymentId),
         })),
-        total: await parts(actor).countHistory(database.read, deviceId, statuses, maxCountedHistory),
+        total: await parts(actor).countHistory(database.search, deviceId, statuses, maxCountedHistory),
       };
     },
   };
@@ -187,12 +217,21 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
 
 const listedTargets = async (
   reader: Reader,
-  { tenant }: Actor,
+  actor: Actor,
   { id, target }: Deployment,
-): Promise<string[]> =>
+): Promise<readonly string[]> =>
   target.kind === 'devices' && target.deviceIds === 'listed'
-    ? deploymentTargetStore.forTenant(tenant).deviceIds(reader, id, maxShownChunks)
+    ? seenOf(
+        reader,
+        actor,
+        await deploymentTargetStore.forTenant(actor.tenant).deviceIds(reader, id, maxShownChunks),
+      )
     : [];
+
+async function seenOf(reader: Reader, actor: Actor, deviceIds: readonly string[]): Promise<string[]> {
+  const seen = await visibleDevices(reader, actor, deviceIds);
+  return deviceIds.filter((id) => seen.has(id));
+}
 
 /** A filter shows a thousand ids at most; no more are read for it. */
 const maxShownChunks = Math.ceil(1000 / idsPerChunk);

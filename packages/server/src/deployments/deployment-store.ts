@@ -1,6 +1,9 @@
 import type { Page } from '@tandem/api';
 import { sql, type ExpressionBuilder, type Selectable } from 'kysely';
+import type { Actor } from '../actor.ts';
+import { engineOf } from '../database/sql-differences.ts';
 import type { Reader, Tables, Transaction } from '../database/tables.ts';
+import { isVisibleDeployment, seesDeployment } from '../visibility.ts';
 import type { DeploymentStatus } from './deployment-status.ts';
 import type { Phase } from './deployment-phases.ts';
 import type { DeploymentTarget } from './deployment-target.ts';
@@ -38,8 +41,49 @@ export interface DeploymentFilter {
   readonly createdTo?: number | undefined;
 }
 
-/** SQL on the deployments of one tenant, their phases and artifacts. Whom they are for and how far they are is beside it. */
+/**
+ * SQL on the deployments of one tenant, or on what an actor sees of them, on their phases and artifacts. Whom they are for and how far
+ * they are is beside it.
+ */
 export const deploymentStore = {
+  seenBy: (actor: Actor) => ({
+    get: async (reader: Reader, id: string): Promise<Deployment | undefined> => {
+      const [row] = await deploymentById(reader, { tenant: actor.tenant, id });
+      const found = row && deployment(row);
+      return found !== undefined && seesDeployment(actor, found) ? found : undefined;
+    },
+
+    getMany: async (reader: Reader, ids: readonly string[]): Promise<Deployment[]> => {
+      if (ids.length === 0) return [];
+      const rows = await visible(reader, actor).where('id', 'in', ids).selectAll().execute();
+      return rows.map(deployment);
+    },
+
+    search: async (
+      reader: Reader,
+      filter: DeploymentFilter,
+      direction: 'asc' | 'desc',
+      page: Page,
+    ): Promise<Deployment[]> => {
+      const rows = await visible(reader, actor)
+        .where((where) => where.and(conditions(where, filter)))
+        .orderBy('created', direction)
+        .limit(page.perPage)
+        .offset(page.offset)
+        .selectAll()
+        .execute();
+      return rows.map(deployment);
+    },
+
+    count: async (reader: Reader, filter: DeploymentFilter): Promise<number> => {
+      const found = await visible(reader, actor)
+        .where((where) => where.and(conditions(where, filter)))
+        .select((select) => select.fn.countAll<number>().as('count'))
+        .executeTakeFirst();
+      return Number(found?.count ?? 0);
+    },
+  }),
+
   forTenant: (tenant: string) => ({
     /** The newest creation time there is: the next deployment's is later. */
     latestCreated: async (reader: Reader): Promise<number | undefined> => {
@@ -103,36 +147,6 @@ export const deploymentStore = {
     get: async (reader: Reader, id: string): Promise<Deployment | undefined> => {
       const [row] = await deploymentById(reader, { tenant, id });
       return row && deployment(row);
-    },
-
-    getMany: async (reader: Reader, ids: readonly string[]): Promise<Deployment[]> => {
-      if (ids.length === 0) return [];
-      const rows = await deployments(reader, tenant).where('id', 'in', ids).selectAll().execute();
-      return rows.map(deployment);
-    },
-
-    search: async (
-      reader: Reader,
-      filter: DeploymentFilter,
-      direction: 'asc' | 'desc',
-      page: Page,
-    ): Promise<Deployment[]> => {
-      const rows = await deployments(reader, tenant)
-        .where((where) => where.and(conditions(where, filter)))
-        .orderBy('created', direction)
-        .limit(page.perPage)
-        .offset(page.offset)
-        .selectAll()
-        .execute();
-      return rows.map(deployment);
-    },
-
-    count: async (reader: Reader, filter: DeploymentFilter): Promise<number> => {
-      const found = await deployments(reader, tenant)
-        .where((where) => where.and(conditions(where, filter)))
-        .select((select) => select.fn.countAll<number>().as('count'))
-        .executeTakeFirst();
-      return Number(found?.count ?? 0);
     },
 
     phases: async (reader: Reader, id: string): Promise<Phase[]> => {
@@ -234,6 +248,9 @@ export type DeploymentRow = Selectable<Tables['deployments']>;
 
 const deployments = (reader: Reader, tenant: string) =>
   reader.selectFrom('deployments').where('tenant', '=', tenant);
+
+const visible = (reader: Reader, actor: Actor) =>
+  deployments(reader, actor.tenant).where((where) => where.and(isVisibleDeployment(engineOf(reader), actor)));
 
 const deploymentById = preparedQuery<{ tenant: string; id: string }, DeploymentRow>((reader, value) =>
   reader

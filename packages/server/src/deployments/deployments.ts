@@ -5,6 +5,7 @@ import { recordChange } from '../database/change-log.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Reader } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
+import { beyondScope, seesDeployment } from '../visibility.ts';
 import { firstPhaseStarted, singlePhase } from './deployment-phases.ts';
 import { deploymentStatisticsStore } from './deployment-statistics-store.ts';
 import { deploymentStore } from './deployment-store.ts';
@@ -30,6 +31,8 @@ export interface DeploymentNeeds {
   readonly groupOfDevice: (reader: Reader, actor: Actor, deviceId: string) => Promise<string | null>;
 }
 
+export type TargetNeeds = Pick<DeploymentNeeds, 'acceptedDevices' | 'devicesInGroup' | 'groupOfDevice'>;
+
 export type Deployments = ReturnType<typeof createDeployments>;
 
 /** Beginning deployments and ending them (server contract 4.5, 4.7). */
@@ -41,12 +44,11 @@ export function createDeployments(needs: DeploymentNeeds) {
   return {
     /**
      * Returns the id. Who is targeted is settled here, for good: whoever joins the group later is not, whoever leaves it still is.
-     * Throws `badRequest`, `unprocessable`, `conflict`.
+     * Throws `forbidden`, `badRequest`, `unprocessable`, `conflict`.
      */
     create: (actor: Actor, wanted: WantedDeployment): Promise<string> =>
       database.unitOfWork(async (tx) => {
-        const deviceIds = [...new Set(await wantedDevices(needs, tx, actor, wanted))];
-        if (deviceIds.length === 0) throw new ServerError('badRequest', 'No devices for the deployment');
+        const { deviceIds, groups } = await targeted(needs, tx, actor, wanted);
         const artifacts = await needs.artifactsNamed(tx, actor.tenant, wanted.artifactName);
         if (artifacts.length === 0) throw new ServerError('unprocessable', 'No artifact for the deployment');
         const print = fingerprint(wanted, deviceIds);
@@ -76,7 +78,7 @@ export function createDeployments(needs: DeploymentNeeds) {
             deviceCount: 0,
             forceInstallation: wanted.forceInstallation,
             target: targetOf(wanted),
-            groups: await groupsOf(needs, tx, actor, wanted, deviceIds),
+            groups,
             totalSizeBytes: 0,
           },
           { fingerprint: print, artifactIds: artifacts.map((artifact) => artifact.id), phases },
@@ -93,7 +95,7 @@ export function createDeployments(needs: DeploymentNeeds) {
      */
     abort: (actor: Actor, id: string): Promise<void> =>
       database.unitOfWork(async (tx) => {
-        const deployment = await deployments(actor).get(tx, id);
+        const deployment = await deploymentStore.seenBy(actor).get(tx, id);
         if (deployment === undefined || deployment.status === 'finished') {
           throw new ServerError('unprocessable', 'Deployment already finished');
         }
@@ -109,9 +111,23 @@ export function createDeployments(needs: DeploymentNeeds) {
   };
 }
 
+/** Whom a deployment would be for, each once. Throws `forbidden` for one that the actor would not see, `badRequest` for nobody. */
+export async function targeted(
+  needs: TargetNeeds,
+  reader: Reader,
+  actor: Actor,
+  wanted: WantedDeployment,
+): Promise<{ deviceIds: readonly string[]; groups: readonly string[] }> {
+  const deviceIds = [...new Set(await wantedDevices(needs, reader, actor, wanted))];
+  const groups = await groupsOf(needs, reader, actor, wanted, deviceIds);
+  if (!seesDeployment(actor, { groups })) throw beyondScope();
+  if (deviceIds.length === 0) throw new ServerError('badRequest', 'No devices for the deployment');
+  return { deviceIds, groups };
+}
+
 /** Ids, perhaps some of them twice. */
-export async function wantedDevices(
-  { acceptedDevices, devicesInGroup }: Pick<DeploymentNeeds, 'acceptedDevices' | 'devicesInGroup'>,
+async function wantedDevices(
+  { acceptedDevices, devicesInGroup }: TargetNeeds,
   reader: Reader,
   actor: Actor,
   { devices }: WantedDeployment,
@@ -138,7 +154,7 @@ function targetOf({ devices }: WantedDeployment): DeploymentTarget {
 }
 
 async function groupsOf(
-  { groupOfDevice }: DeploymentNeeds,
+  { groupOfDevice }: TargetNeeds,
   reader: Reader,
   actor: Actor,
   { devices }: WantedDeployment,

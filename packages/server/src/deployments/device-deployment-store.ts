@@ -1,6 +1,9 @@
 import type { LogMessage, Page } from '@tandem/api';
 import { sql, type Selectable } from 'kysely';
+import type { Actor } from '../actor.ts';
+import { engineOf } from '../database/sql-differences.ts';
 import type { Reader, Tables, Transaction } from '../database/tables.ts';
+import { isVisibleDeployment, isVisibleDevice } from '../visibility.ts';
 import {
   allStatuses,
   statusIsActive,
@@ -30,8 +33,74 @@ type Changes = Partial<
   Pick<DeviceDeployment, 'status' | 'started' | 'finished' | 'substate' | 'artifactId' | 'request'>
 >;
 
-/** SQL on what single devices do, for one tenant. Where attempts are not named, the latest one is meant. */
+/**
+ * SQL on what single devices do, of one tenant, or of what an actor sees of it. Where attempts are not named, the latest one is meant.
+ */
 export const deviceDeploymentStore = {
+  /** Whether he sees the deployment whose devices are listed, or the device whose history is, has to be asked before. */
+  seenBy: (actor: Actor) => ({
+    /** In the order of the status table, then by device. */
+    ofDeployment: async (
+      reader: Reader,
+      deploymentId: string,
+      statuses: readonly DeviceDeploymentStatus[] | undefined,
+      page?: Page,
+    ): Promise<DeviceDeployment[]> => {
+      const rank = sql.join(
+        allStatuses.map((status) => sql`when ${status} then ${sql.lit(statusRank(status))}`),
+        sql` `,
+      );
+      let query = seenOfDeployment(reader, actor, deploymentId, statuses)
+        .orderBy(sql`case status ${rank} end`)
+        .orderBy('device_id');
+      if (page !== undefined) query = query.limit(page.perPage).offset(page.offset);
+      return (await query.selectAll('device_deployments').execute()).map(deviceDeployment);
+    },
+
+    countOfDeployment: async (
+      reader: Reader,
+      deploymentId: string,
+      statuses: readonly DeviceDeploymentStatus[] | undefined,
+    ): Promise<number> => {
+      const found = await seenOfDeployment(reader, actor, deploymentId, statuses)
+        .select((select) => select.fn.countAll<number>().as('count'))
+        .executeTakeFirst();
+      return Number(found?.count ?? 0);
+    },
+
+    /** All a device took part in, newest first, what was taken out of its history included. */
+    history: async (
+      reader: Reader,
+      deviceId: string,
+      statuses: readonly DeviceDeploymentStatus[] | undefined,
+      page: Page,
+    ): Promise<DeviceDeployment[]> => {
+      const rows = await seenOfDevice(reader, actor, deviceId, statuses)
+        .orderBy('deployment_created', 'desc')
+        .orderBy('attempt', 'desc')
+        .limit(page.perPage)
+        .offset(page.offset)
+        .selectAll()
+        .execute();
+      return rows.map(deviceDeployment);
+    },
+
+    countHistory: async (
+      reader: Reader,
+      deviceId: string,
+      statuses: readonly DeviceDeploymentStatus[] | undefined,
+      atMost: number,
+    ): Promise<number> => {
+      const found = await reader
+        .selectFrom(
+          seenOfDevice(reader, actor, deviceId, statuses).select('attempt').limit(atMost).as('counted'),
+        )
+        .select((select) => select.fn.countAll<number>().as('count'))
+        .executeTakeFirst();
+      return Number(found?.count ?? 0);
+    },
+  }),
+
   forTenant: (tenant: string) => ({
     /** What the device is at: the oldest that has not ended. */
     active: async (reader: Reader, deviceId: string): Promise<DeviceDeployment | undefined> => {
@@ -107,35 +176,6 @@ export const deviceDeploymentStore = {
         .execute();
     },
 
-    /** In the order of the status table, then by device. */
-    ofDeployment: async (
-      reader: Reader,
-      deploymentId: string,
-      statuses: readonly DeviceDeploymentStatus[] | undefined,
-      page?: Page,
-    ): Promise<DeviceDeployment[]> => {
-      const rank = sql.join(
-        allStatuses.map((status) => sql`when ${status} then ${sql.lit(statusRank(status))}`),
-        sql` `,
-      );
-      let query = latestOfDeployment(reader, tenant, deploymentId, statuses)
-        .orderBy(sql`case status ${rank} end`)
-        .orderBy('device_id');
-      if (page !== undefined) query = query.limit(page.perPage).offset(page.offset);
-      return (await query.selectAll('device_deployments').execute()).map(deviceDeployment);
-    },
-
-    countOfDeployment: async (
-      reader: Reader,
-      deploymentId: string,
-      statuses: readonly DeviceDeploymentStatus[] | undefined,
-    ): Promise<number> => {
-      const found = await latestOfDeployment(reader, tenant, deploymentId, statuses)
-        .select((select) => select.fn.countAll<number>().as('count'))
-        .executeTakeFirst();
-      return Number(found?.count ?? 0);
-    },
-
     countByStatus: async (
       reader: Reader,
       deploymentId: string,
@@ -145,38 +185,6 @@ export const deviceDeploymentStore = {
         .select((select) => ['status', select.fn.countAll<number>().as('devices')])
         .execute();
       return Object.fromEntries(rows.map(({ status, devices }) => [status, Number(devices)]));
-    },
-
-    /** All a device took part in, newest first, what was taken out of its history included. */
-    history: async (
-      reader: Reader,
-      deviceId: string,
-      statuses: readonly DeviceDeploymentStatus[] | undefined,
-      page: Page,
-    ): Promise<DeviceDeployment[]> => {
-      const rows = await ofDevice(reader, tenant, deviceId, statuses)
-        .orderBy('deployment_created', 'desc')
-        .orderBy('attempt', 'desc')
-        .limit(page.perPage)
-        .offset(page.offset)
-        .selectAll()
-        .execute();
-      return rows.map(deviceDeployment);
-    },
-
-    countHistory: async (
-      reader: Reader,
-      deviceId: string,
-      statuses: readonly DeviceDeploymentStatus[] | undefined,
-      atMost: number,
-    ): Promise<number> => {
-      const found = await reader
-        .selectFrom(
-          ofDevice(reader, tenant, deviceId, statuses).select('attempt').limit(atMost).as('counted'),
-        )
-        .select((select) => select.fn.countAll<number>().as('count'))
-        .executeTakeFirst();
-      return Number(found?.count ?? 0);
     },
 
     forgetEnded: (tx: Transaction, deviceId: string, now: number) =>
@@ -324,6 +332,34 @@ function ofDevice(
 ) {
   const query = table(reader, tenant).where('device_id', '=', deviceId);
   return statuses === undefined ? query : query.where('status', 'in', statuses);
+}
+
+function seenOfDeployment(
+  reader: Reader,
+  actor: Actor,
+  deploymentId: string,
+  statuses: readonly DeviceDeploymentStatus[] | undefined,
+) {
+  const isSeen = isVisibleDevice(engineOf(reader), actor, sql.ref('device_deployments.device_id'));
+  return latestOfDeployment(reader, actor.tenant, deploymentId, statuses).where((where) => where.and(isSeen));
+}
+
+function seenOfDevice(
+  reader: Reader,
+  actor: Actor,
+  deviceId: string,
+  statuses: readonly DeviceDeploymentStatus[] | undefined,
+) {
+  const isSeen = isVisibleDeployment(engineOf(reader), actor);
+  const all = ofDevice(reader, actor.tenant, deviceId, statuses);
+  if (isSeen.length === 0) return all;
+  return all.where('deployment_id', 'in', (where) =>
+    where
+      .selectFrom('deployments')
+      .select('deployments.id')
+      .where('deployments.tenant', '=', actor.tenant)
+      .where((own) => own.and(isSeen)),
+  );
 }
 
 const deviceDeployment = (row: DeviceDeploymentRow): DeviceDeployment => ({

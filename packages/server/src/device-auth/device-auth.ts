@@ -6,6 +6,7 @@ import { recordChange } from '../database/change-log.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
+import { beyondScope } from '../visibility.ts';
 import type { Claims } from '../tokens/json-web-token.ts';
 import { deviceStore, type AuthSetRow, type DeviceFilter, type DeviceRow } from './device-store.ts';
 import { deviceStatus, transitions, type DeviceStatus, type Target } from './device-status.ts';
@@ -60,9 +61,7 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
     if (device.status === 'accepted') return true;
     const store = deviceStore.forTenant(tenant);
     const limit = (await store.limit(tx, maxDevices)) ?? unlimited;
-    return (
-      limit === unlimited || (await store.countDevices(tx, { statuses: ['accepted'], ids: [] })) + 1 <= limit
-    );
+    return limit === unlimited || (await store.countAccepted(tx)) + 1 <= limit;
   };
 
   const accept = async (tx: Transaction, actor: Actor, device: DeviceRow, set: AuthSetRow): Promise<void> => {
@@ -161,27 +160,27 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
     tokenCounts: (tenant: Tenant, tokenId: string, deviceId: string): Promise<boolean> =>
       deviceStore.forTenant(tenant).tokenCounts(database.read, tokenId, deviceId),
 
-    list: async ({ tenant }: Actor, filter: DeviceFilter, page: Page): Promise<DeviceWithSets[]> => {
-      const store = deviceStore.forTenant(tenant);
-      return withSets(database.read, tenant, await store.devices(database.read, filter, page));
+    list: async (actor: Actor, filter: DeviceFilter, page: Page): Promise<DeviceWithSets[]> => {
+      const found = await deviceStore.seenBy(actor).devices(database.search, filter, page);
+      return withSets(database.search, actor.tenant, found);
     },
 
-    count: ({ tenant }: Actor, filter: DeviceFilter): Promise<number> =>
-      deviceStore.forTenant(tenant).countDevices(database.read, filter),
+    count: (actor: Actor, filter: DeviceFilter): Promise<number> =>
+      deviceStore.seenBy(actor).countDevices(database.search, filter),
 
-    get: async ({ tenant }: Actor, id: string): Promise<DeviceWithSets | undefined> => {
-      const device = await deviceStore.forTenant(tenant).device(database.read, id);
-      return device && (await withSets(database.read, tenant, [device]))[0];
+    get: async (actor: Actor, id: string): Promise<DeviceWithSets | undefined> => {
+      const device = await deviceStore.seenBy(actor).device(database.read, id);
+      return device && (await withSets(database.read, actor.tenant, [device]))[0];
     },
 
-    authSetStatus: async ({ tenant }: Actor, setId: string): Promise<string | undefined> =>
-      (await deviceStore.forTenant(tenant).authSet(database.read, setId))?.status,
+    authSetStatus: async (actor: Actor, setId: string): Promise<string | undefined> =>
+      (await seenSet(database.read, actor, setId))?.status,
 
     /** Accept, reject or reset. Throws `notFound`, `badRequest` (transition, or not that device's), `unprocessable` (limit). */
     setAuthSetStatus: (actor: Actor, deviceId: string, setId: string, target: Target): Promise<void> =>
       database.unitOfWork(async (tx) => {
         const store = deviceStore.forTenant(actor.tenant);
-        const set = await store.authSet(tx, setId);
+        const set = await seenSet(tx, actor, setId);
         if (set === undefined) throw new ServerError('notFound', 'authorization set not found');
         if (set.device_id !== deviceId)
           throw new ServerError('badRequest', 'dev auth: dev ID and auth ID mismatch');
@@ -209,7 +208,7 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
       }),
 
     /**
-     * Accepts a device before it comes. Resolves with the device that has this identity already, unless `force` adds the key to
+     * Accepts a device before it comes. Throws `forbidden` for whoever has a scope: the device is in no group yet. Resolves with the device that has this identity already, unless `force` adds the key to
      * it; otherwise with the new device's id.
      */
     preauthorize: (
@@ -219,6 +218,7 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
       force: boolean,
     ): Promise<{ created: string } | { existing: DeviceWithSets }> =>
       database.unitOfWork(async (tx) => {
+        if (actor.scope.groups !== 'all') throw beyondScope();
         const store = deviceStore.forTenant(actor.tenant);
         const known = await store.deviceByIdentity(tx, identity.hash);
         if (known !== undefined && !force) {
@@ -237,7 +237,7 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
     decommission: (actor: Actor, id: string): Promise<boolean> =>
       database.unitOfWork(async (tx) => {
         const store = deviceStore.forTenant(actor.tenant);
-        if ((await store.device(tx, id)) === undefined) return false;
+        if ((await deviceStore.seenBy(actor).device(tx, id)) === undefined) return false;
         for (const forget of needs.onDecommission) await forget(tx, actor, id);
         await store.deleteDevice(tx, id);
         await recordChange(tx, actor, { kind: 'device.decommission', ref: id, time: clock() });
@@ -248,7 +248,7 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
     dismiss: (actor: Actor, deviceId: string, setId: string): Promise<boolean> =>
       database.unitOfWork(async (tx) => {
         const store = deviceStore.forTenant(actor.tenant);
-        const device = await store.device(tx, deviceId);
+        const device = await deviceStore.seenBy(actor).device(tx, deviceId);
         const set = await store.authSet(tx, setId);
         if (device === undefined || set?.device_id !== deviceId) return false;
         await store.deleteAuthSet(tx, setId);
@@ -265,6 +265,8 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
 
     revokeToken: (actor: Actor, id: string): Promise<boolean> =>
       database.unitOfWork(async (tx) => {
+        // A token has the id of the auth set it was given for.
+        if ((await seenSet(tx, actor, id)) === undefined) return false;
         const wasThere = await deviceStore.forTenant(actor.tenant).deleteToken(tx, id);
         if (wasThere) await recordChange(tx, actor, { kind: 'device-token.revoke', ref: id, time: clock() });
         return wasThere;
@@ -290,6 +292,9 @@ async function leaveAccepted(tx: Transaction, tenant: Tenant, set: AuthSetRow, t
   await store.deleteTokensOf(tx, set.device_id);
 }
 
+const seenSet = async (db: Reader, actor: Actor, id: string): Promise<AuthSetRow | undefined> =>
+  (await deviceStore.seenBy(actor).authSets(db, [id]))[0];
+
 async function withSets(
   db: Reader,
   tenant: Tenant,
@@ -302,5 +307,5 @@ async function withSets(
 }
 
 /** Ids of the accepted devices, sorted: what other domains need to know. */
-export const acceptedDevices = (db: Reader, { tenant }: Actor): Promise<string[]> =>
-  deviceStore.forTenant(tenant).acceptedDevices(db);
+export const acceptedDevices = (db: Reader, actor: Actor): Promise<string[]> =>
+  deviceStore.seenBy(actor).acceptedDevices(db);

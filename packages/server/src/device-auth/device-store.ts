@@ -1,8 +1,10 @@
 import type { Page } from '@tandem/api';
-import type { Selectable } from 'kysely';
-import type { Tenant } from '../actor.ts';
+import { sql, type Selectable, type SelectQueryBuilder } from 'kysely';
+import type { Actor, Tenant } from '../actor.ts';
 import { preparedQuery } from '../database/prepared-query.ts';
-import type { Reader, Transaction } from '../database/tables.ts';
+import { engineOf } from '../database/sql-differences.ts';
+import type { Reader, Tables, Transaction } from '../database/tables.ts';
+import { isVisibleDevice } from '../visibility.ts';
 import type { DeviceAuthTables } from './device-auth-tables.ts';
 import type { AuthSetStatus, DeviceStatus } from './device-status.ts';
 
@@ -14,8 +16,49 @@ export interface DeviceFilter {
   readonly ids: readonly string[];
 }
 
-/** The SQL of devices, auth sets, device tokens and limits, always of one tenant. */
+/** The SQL of devices, auth sets, device tokens and limits, always of one tenant, or of what an actor sees of it. */
 export const deviceStore = {
+  seenBy: (actor: Actor) => ({
+    device: (db: Reader, id: string): Promise<DeviceRow | undefined> =>
+      visible(db, actor).selectAll().where('id', '=', id).executeTakeFirst(),
+
+    /** A page and one more row, by status and id. */
+    devices: (db: Reader, filter: DeviceFilter, { offset, perPage }: Page): Promise<DeviceRow[]> =>
+      filtered(db, actor, filter)
+        .selectAll()
+        .orderBy('status')
+        .orderBy('id')
+        .limit(perPage + 1)
+        .offset(offset)
+        .execute(),
+
+    countDevices: (db: Reader, filter: DeviceFilter): Promise<number> => counted(filtered(db, actor, filter)),
+
+    /** Ids of the accepted devices, sorted. */
+    acceptedDevices: async (db: Reader): Promise<string[]> => {
+      const rows = await visible(db, actor)
+        .select('id')
+        .where('status', '=', 'accepted')
+        .where('decommissioning', '=', 0)
+        .orderBy('id')
+        .execute();
+      return rows.map(({ id }) => id);
+    },
+
+    /** Those of the ids, auth sets of devices that are seen. */
+    authSets: async (db: Reader, ids: readonly string[]): Promise<AuthSetRow[]> => {
+      if (ids.length === 0) return [];
+      const isSeen = isVisibleDevice(engineOf(db), actor, sql.ref('auth_sets.device_id'));
+      return db
+        .selectFrom('auth_sets')
+        .selectAll()
+        .where('tenant', '=', actor.tenant)
+        .where('id', 'in', ids)
+        .where((where) => where.and(isSeen))
+        .execute();
+    },
+  }),
+
   forTenant: (tenant: Tenant) => ({
     device: (db: Reader, id: string): Promise<DeviceRow | undefined> =>
       db
@@ -33,35 +76,8 @@ export const deviceStore = {
         .where('id_data_hash', '=', hash)
         .executeTakeFirst(),
 
-    /** A page and one more row, by status and id. */
-    devices: (db: Reader, filter: DeviceFilter, { offset, perPage }: Page): Promise<DeviceRow[]> =>
-      filtered(db, tenant, filter)
-        .selectAll()
-        .orderBy('status')
-        .orderBy('id')
-        .limit(perPage + 1)
-        .offset(offset)
-        .execute(),
-
-    countDevices: async (db: Reader, filter: DeviceFilter): Promise<number> => {
-      const row = await filtered(db, tenant, filter)
-        .select(({ fn }) => fn.countAll<number>().as('count'))
-        .executeTakeFirstOrThrow();
-      return row.count;
-    },
-
-    /** Ids of the accepted devices, sorted. */
-    acceptedDevices: async (db: Reader): Promise<string[]> => {
-      const rows = await db
-        .selectFrom('devices')
-        .select('id')
-        .where('tenant', '=', tenant)
-        .where('status', '=', 'accepted')
-        .where('decommissioning', '=', 0)
-        .orderBy('id')
-        .execute();
-      return rows.map(({ id }) => id);
-    },
+    countAccepted: (db: Reader): Promise<number> =>
+      counted(db.selectFrom('devices').where('tenant', '=', tenant).where('status', '=', 'accepted')),
 
     insertDevice: async (tx: Transaction, row: Omit<DeviceRow, 'tenant'>): Promise<void> => {
       await tx
@@ -199,11 +215,26 @@ export const deviceStore = {
   }),
 };
 
-function filtered(db: Reader, tenant: Tenant, { statuses, ids }: DeviceFilter) {
-  const all = db.selectFrom('devices').where('tenant', '=', tenant);
+function visible(db: Reader, actor: Actor) {
+  const isSeen = isVisibleDevice(engineOf(db), actor, sql.ref('devices.id'));
+  return db
+    .selectFrom('devices')
+    .where('tenant', '=', actor.tenant)
+    .where((where) => where.and(isSeen));
+}
+
+function filtered(db: Reader, actor: Actor, { statuses, ids }: DeviceFilter) {
+  const all = visible(db, actor);
   // What is not a status matches nothing; the column's type knows only those that are.
   const byStatus = statuses.length === 0 ? all : all.where('status', 'in', statuses as DeviceStatus[]);
   return ids.length === 0 ? byStatus : byStatus.where('id', 'in', ids);
+}
+
+async function counted<O>(query: SelectQueryBuilder<Tables, 'devices', O>): Promise<number> {
+  const { count } = await query
+    .select(({ fn }) => fn.countAll<number>().as('count'))
+    .executeTakeFirstOrThrow();
+  return Number(count);
 }
 
 // Asked at each request of each device.

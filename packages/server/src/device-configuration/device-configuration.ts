@@ -3,8 +3,9 @@ import type { Actor } from '../actor.ts';
 import type { Clock } from '../clock.ts';
 import { recordChange } from '../database/change-log.ts';
 import type { Database } from '../database/open-database.ts';
-import type { Transaction } from '../database/tables.ts';
+import type { Reader, Transaction } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
+import { seesDevice } from '../visibility.ts';
 import { deviceConfigurationStore, type StoredConfiguration } from './device-configuration-store.ts';
 
 export interface DeviceConfigurationNeeds {
@@ -24,17 +25,25 @@ export type DeviceConfigurations = ReturnType<typeof createDeviceConfigurations>
 export function createDeviceConfigurations({ database, clock, deploy }: DeviceConfigurationNeeds) {
   const store = (actor: Actor) => deviceConfigurationStore.forTenant(actor.tenant);
 
+  const seen = async (
+    db: Reader,
+    actor: Actor,
+    deviceId: string,
+  ): Promise<StoredConfiguration | undefined> =>
+    (await seesDevice(db, actor, deviceId)) ? store(actor).get(db, deviceId) : undefined;
+
   return {
     /** Throws `notFound` for a device that was never accepted and never configured. */
     get: async (actor: Actor, deviceId: string): Promise<StoredConfiguration> => {
-      const found = await store(actor).get(database.read, deviceId);
+      const found = await seen(database.read, actor, deviceId);
       if (found === undefined) throw notFound();
       return found;
     },
 
-    /** Also before the device is known: it finds its configuration when it comes. */
+    /** Also before the device is known, which finds its configuration when it comes. Throws `notFound` for one beyond the scope. */
     configure: (actor: Actor, deviceId: string, configuration: Configuration): Promise<void> =>
       database.unitOfWork(async (tx) => {
+        if (!(await seesDevice(tx, actor, deviceId))) throw notFound();
         const time = clock();
         await store(actor).setConfigured(tx, deviceId, configuration, time);
         await recordChange(tx, actor, { kind: 'device-configuration.updated', ref: deviceId, time });
@@ -50,7 +59,7 @@ export function createDeviceConfigurations({ database, clock, deploy }: DeviceCo
     /** Deploys what is wanted now; returns the deployment's id. Throws `notFound`. */
     deploy: (actor: Actor, deviceId: string): Promise<string> =>
       database.unitOfWork(async (tx) => {
-        const found = await store(actor).get(tx, deviceId);
+        const found = await seen(tx, actor, deviceId);
         if (found === undefined) throw notFound();
         const id = await deploy(tx, actor, { deviceId, configuration: found.configured });
         await store(actor).setDeployment(tx, deviceId, id);

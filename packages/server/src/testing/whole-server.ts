@@ -2,7 +2,7 @@ import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyO
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { defaultTenant, systemActor, type Tenant } from '../actor.ts';
+import { defaultTenant, systemActor, unbounded, type Scope, type Tenant } from '../actor.ts';
 import type { SearchLimits } from '../database/search-limits.ts';
 import { everyDatabase } from './every-database.ts';
 import type { Log } from '../log.ts';
@@ -45,6 +45,7 @@ export async function startWholeServer({ searchLimits = {} }: WholeServerOptions
   const log: Log = (level, message, fields) =>
     void logged.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`);
   const keys = { deviceTokens: ed25519Keys(), userTokens: ed25519Keys(), downloadLinks: Buffer.alloc(32, 7) };
+  const scopes = new Map<string, Scope>();
   const startOne = async () => {
     const database = await everyDatabase.open(directory, clock, searchLimits);
     const one = createServer({
@@ -53,6 +54,7 @@ export async function startWholeServer({ searchLimits = {} }: WholeServerOptions
       keys,
       clock,
       log,
+      scopeOfUser: async (_tenant, user) => scopes.get(user) ?? unbounded,
       configuration: {
         tls: undefined,
         publicUrl: 'https://tandem.example',
@@ -121,6 +123,8 @@ export async function startWholeServer({ searchLimits = {} }: WholeServerOptions
     directory,
     time,
     logged,
+    /** Of users that have one, by id. */
+    scopes,
     request,
     logIn,
     userOf,

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { unbounded, type Actor, type Tenant } from '../actor.ts';
+import type { Actor, Scope, Tenant } from '../actor.ts';
 import type { Clock } from '../clock.ts';
 import { recordChange } from '../database/change-log.ts';
 import { isUniqueViolation } from '../database/sql-differences.ts';
@@ -7,6 +7,9 @@ import type { Database } from '../database/open-database.ts';
 import { ServerError } from '../server-error.ts';
 import type { Claims } from '../tokens/json-web-token.ts';
 import { userStore, type UserRow, type UserTokenRow } from './user-store.ts';
+
+/** What a user may see; asked at each request, so that a change counts at once. */
+export type ScopeOfUser = (tenant: Tenant, userId: string) => Promise<Scope>;
 
 export type UserTokens = ReturnType<typeof createUserTokens>;
 
@@ -17,7 +20,12 @@ const maxPersonalTokens = 10;
 const useGranularityMs = 300_000;
 
 /** Sessions and personal access tokens (server contract 5.1, 5.5). A token counts as long as its row is there. */
-export function createUserTokens(database: Database, clock: Clock, sign: (claims: Claims) => string) {
+export function createUserTokens(
+  database: Database,
+  clock: Clock,
+  sign: (claims: Claims) => string,
+  scopeOfUser: ScopeOfUser,
+) {
   const claimsOf = (
     tenant: Tenant,
     userId: string,
@@ -75,7 +83,7 @@ export function createUserTokens(database: Database, clock: Clock, sign: (claims
       if (token.kind === 'personal' && now - (token.last_used ?? 0) > useGranularityMs) {
         await database.unitOfWork((tx) => store.touchToken(tx, jti, now));
       }
-      return { tenant, subject: { kind: 'user', id: sub }, scope: unbounded };
+      return { tenant, subject: { kind: 'user', id: sub }, scope: await scopeOfUser(tenant, sub) };
     },
 
     personalTokens: ({ tenant, subject }: Actor): Promise<UserTokenRow[]> =>
