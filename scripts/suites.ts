@@ -25,6 +25,8 @@ export const programs = {
     package: 'postgresql',
   },
   jq: { paths: ['/usr/bin/jq'], package: 'jq' },
+  mmdebstrap: { paths: ['/usr/bin/mmdebstrap'], package: 'mmdebstrap' },
+  'systemd-analyze': { paths: ['/usr/bin/systemd-analyze'], package: 'systemd' },
   'grub-editenv': { paths: ['/usr/bin/grub-editenv'], package: 'grub-common' },
 } as const;
 
@@ -40,5 +42,6 @@ export const suites = {
   demo:               { files: 'packages/demo/src/**/*.test.ts',             budgetSeconds: 30,  everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
   'e2e-demo':         { files: 'e2e/demo/**/*.test.ts',                      budgetSeconds: 180, everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
   'server-postgres':  { files: 'packages/server/src/**/*.postgres-test.ts',  budgetSeconds: 240, everywhere: false, needs: ['postgres'] },
+  'e2e-packaging':    { files: 'e2e/packaging/**/*.test.ts',                 budgetSeconds: 180, everywhere: false, needs: ['mmdebstrap', 'systemd-analyze'] },
   'e2e-compatibility':{ files: 'e2e/compatibility/**/*.test.ts',             budgetSeconds: 600, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'mcopy', 'zstd', 'xz', 'jq', 'grub-editenv'] },
 } as const satisfies Record<string, Suite>;

@@ -14,6 +14,8 @@ export interface Certificate {
 export interface SelfMadeCertificate extends Certificate {
   /** What a device's `ServerCertificate` and a person's browser are given to trust. */
   readonly authorityPath: string;
+  /** PEM. */
+  readonly authority: string;
   /** SHA-256 of the authority's certificate, as browsers show it. */
   readonly authorityFingerprint: string;
 }
@@ -43,6 +45,7 @@ export async function selfMadeCertificate(
     ...server,
     cert: `${server.cert.trim()}\n${authority.cert.trim()}\n`,
     authorityPath: join(directory, 'ca.pem'),
+    authority: authority.cert,
     authorityFingerprint: new X509Certificate(authority.cert).fingerprint256,
   };
 }
@@ -59,8 +62,8 @@ function serves(cert: string, authority: string, names: readonly string[], now: 
 }
 
 async function makeAuthority(now: number): Promise<Certificate> {
-  const { generate } = await import('selfsigned');
-  const { cert, private: key } = await generate(
+  const { default: selfSigned } = await import('selfsigned');
+  const { cert, private: key } = await selfSigned.generate(
     [{ name: 'commonName', value: `Tandem ${new Date(now).toISOString()}` }],
     {
       ...validity(now, authorityDays),
@@ -78,11 +81,11 @@ async function makeServerCertificate(
   names: readonly string[],
   now: number,
 ): Promise<Certificate> {
-  const { generate } = await import('selfsigned');
+  const { default: selfSigned } = await import('selfsigned');
   const altNames = names.map((name) =>
     isIP(name) ? { type: 7 as const, ip: name } : { type: 2 as const, value: name },
   );
-  const { cert, private: key } = await generate([{ name: 'commonName', value: 'Tandem server' }], {
+  const { cert, private: key } = await selfSigned.generate([{ name: 'commonName', value: 'Tandem server' }], {
     ...validity(now, serverDays),
     ca,
     extensions: [
