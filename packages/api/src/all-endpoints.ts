@@ -16,6 +16,7 @@ import * as inventorySearch from './management/inventory-search.ts';
 import * as inventory from './management/inventory.ts';
 import * as directUpload from './management/direct-upload.ts';
 import * as releases from './management/releases.ts';
+import * as serverIdentity from './management/server-identity.ts';
 import * as users from './management/users.ts';
 
 /** Every module of the contract. A new one is added here, and thereby served in the OpenAPI document and tested. */
@@ -38,6 +39,7 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   deviceConfiguration,
   deviceConnections,
   integrations,
+  serverIdentity,
 ];
 
 const isEndpoint = (value: unknown): value is Endpoint =>

@@ -19,6 +19,7 @@ export * from './management/integrations.ts';
 export * from './management/inventory-search.ts';
 export * from './management/inventory.ts';
 export * from './management/releases.ts';
+export * from './management/server-identity.ts';
 export * from './management/users.ts';
 export * from './open-api.ts';
 export * from './pagination.ts';

@@ -1,4 +1,4 @@
-import { allEndpoints, getHealth } from '@tandem/api';
+import { allEndpoints, getHealth, getServerIdentity } from '@tandem/api';
 import { nodeDecompressors } from '@tandem/artifact';
 import { xzDecompressor } from '@tandem/artifact/xz';
 import type { FastifyInstance } from 'fastify';
@@ -57,6 +57,8 @@ export interface ServerParts {
   readonly webFiles?: WebFiles | undefined;
   readonly configuration: {
     readonly tls: { readonly key: string; readonly cert: string } | undefined;
+    /** Of a certificate of our own: what devices are told to trust. */
+    readonly authority?: { readonly certificate: string; readonly sha256: string } | undefined;
     /** What download links begin with; undefined for the address the server listens on. */
     readonly publicUrl: string | undefined;
     readonly requireSignature: boolean;
@@ -214,6 +216,10 @@ export function createServer({
     if (closing !== undefined) throw new ServerError('unavailable', 'the server is being stopped');
     return { status: 200, body: { status: 'ready' } };
   });
+  register(getServerIdentity, async () => ({
+    status: 200,
+    body: { public_url: ownUrl(), authority: configuration.authority ?? null },
+  }));
   registerDeviceAuthRoutes(register, { deviceAuth, checkIns, tenantOfDevice: () => defaultTenant });
   registerInventoryRoutes(register, inventory);
   registerUserRoutes(register, {

@@ -1,5 +1,7 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
 import { addressOf, readDeviceQuery } from './pages/devices/device-query.ts';
+import { readDeploymentAddress, readNewDeploymentAddress } from './pages/deployments/deployment-query.ts';
+import { readReleaseAddress } from './pages/releases/release-query.ts';
 import { PageNotFound } from './shell/page-not-found.tsx';
 import { Root } from './shell/root.tsx';
 
@@ -21,11 +23,12 @@ const devices = createRoute({
 const device = createRoute({
   getParentRoute: () => root,
   path: '/devices/$id',
-  component: lazyRouteComponent(() => import('./pages/devices/device-page.tsx'), 'DevicePage'),
+  component: lazyRouteComponent(() => import('./pages/device/device-page.tsx'), 'DevicePage'),
 });
 const releases = createRoute({
   getParentRoute: () => root,
   path: '/releases',
+  validateSearch: readReleaseAddress,
   component: lazyRouteComponent(() => import('./pages/releases/releases-page.tsx'), 'ReleasesPage'),
 });
 const release = createRoute({
@@ -36,11 +39,13 @@ const release = createRoute({
 const deployments = createRoute({
   getParentRoute: () => root,
   path: '/deployments',
+  validateSearch: readDeploymentAddress,
   component: lazyRouteComponent(() => import('./pages/deployments/deployments-page.tsx'), 'DeploymentsPage'),
 });
 const newDeployment = createRoute({
   getParentRoute: () => root,
   path: '/deployments/new',
+  validateSearch: readNewDeploymentAddress,
   component: lazyRouteComponent(
     () => import('./pages/deployments/new-deployment-page.tsx'),
     'NewDeploymentPage',

@@ -96,3 +96,22 @@ export const getInventoryStatistics = defineEndpoint({
   responses: { 200: json(Type.Object({ devices_by_status: Type.Record(Type.String(), CountsByTier) })) },
   errors: [401, 503],
 });
+
+/** What the reference has nothing of. */
+export const countAttributeValues = defineEndpoint({
+  ...reading,
+  id: 'countAttributeValues',
+  method: 'GET',
+  path: '/api/tandem/v1/inventory/values',
+  summary: 'How many accepted devices have each value of an attribute: the hundred most frequent',
+  query: Type.Object({ scope: Type.String(), attribute: Name }),
+  responses: {
+    200: json(
+      Type.Object({
+        values: Type.Array(Type.Object({ value: Type.String(), count: Type.Integer() })),
+        devices: Type.Integer({ description: 'accepted devices that have the attribute' }),
+      }),
+    ),
+  },
+  errors: [400, 401, 503],
+});

@@ -44,6 +44,17 @@ export const logout = defineEndpoint({
   errors: [401],
 });
 
+export const getFirstAdministrator = defineEndpoint({
+  ...open,
+  id: 'getFirstAdministrator',
+  method: 'GET',
+  path: '/api/tandem/v1/first-administrator',
+  auditAction: null,
+  summary: 'Whether the server still waits for its first user',
+  responses: { 200: json(Type.Object({ awaited: Type.Boolean() })) },
+  errors: [],
+});
+
 export const redeemFirstAdministrator = defineEndpoint({
   ...open,
   id: 'redeemFirstAdministrator',

@@ -1,6 +1,7 @@
 import {
   addGroupDevices,
   clearInventory,
+  countAttributeValues,
   dissolveGroup,
   getDeviceGroup,
   getInventory,
@@ -133,6 +134,11 @@ export function registerInventoryRoutes(register: RegisterRoute, inventory: Inve
   register(listFilterAttributes, async ({ actor }) => ({
     status: 200,
     body: await inventory.filterAttributes(actor),
+  }));
+
+  register(countAttributeValues, async ({ actor, query }) => ({
+    status: 200,
+    body: await inventory.valueCounts(actor, query.scope, query.attribute),
   }));
 
   register(getInventoryStatistics, async ({ actor }) => {

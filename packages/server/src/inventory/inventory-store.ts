@@ -160,6 +160,36 @@ export const inventoryStore = {
           .limit(limit)
           .execute(),
 
+      /** How many devices have each first value of the attribute, the most frequent first; a number as its text. */
+      valueCounts: async (
+        db: Reader,
+        conditions: readonly Condition[],
+        { scope, name }: { scope: AttributeScope; name: string },
+        limit: number,
+      ): Promise<{ values: { value: string; count: number }[]; devices: number }> => {
+        const holders = valuesOf(db)
+          .where('scope', '=', scope)
+          .where('name', '=', name)
+          .where('position', '=', 0)
+          .where('device_id', 'in', matching(db, tenant, conditions).select('id'));
+        const rows = await holders
+          .select(['text_value', 'number_value', ({ fn }) => fn.countAll<number>().as('count')])
+          .groupBy(['text_value', 'number_value'])
+          .orderBy('count', 'desc')
+          .orderBy('text_value')
+          .orderBy('number_value')
+          .limit(limit)
+          .execute();
+        const { devices } = await holders
+          .select(({ fn }) => fn.countAll<number>().as('devices'))
+          .executeTakeFirstOrThrow();
+        const values = rows.map(({ text_value, number_value, count }) => ({
+          value: text_value ?? String(number_value),
+          count,
+        }));
+        return { values, devices };
+      },
+
       statusCounts: (db: Reader, conditions: readonly Condition[]) =>
         db
           .selectFrom('inventory_values as status')

@@ -413,4 +413,13 @@ describe('searching the inventory', () => {
     assert.equal(byStatus['pending']?.standard, 1);
     assert.ok((byStatus['accepted']?.standard ?? 0) > 4);
   });
+
+  it('counts the accepted devices by the values of an attribute', async () => {
+    const path = '/api/tandem/v1/inventory/values?scope=inventory&attribute';
+    const { json } = await asUser('GET', `${path}=load`);
+    assert.deepEqual(json, { values: [{ value: '0.5', count: 1 }], devices: 1 });
+    const none = await asUser('GET', `${path}=no-such`);
+    assert.deepEqual(none.json, { values: [], devices: 0 });
+    assert.equal((await asUser('GET', '/api/tandem/v1/inventory/values?scope=x&attribute=y')).status, 400);
+  });
 });

@@ -226,6 +226,17 @@ export function createInventory(database: Database, clock: Clock) {
         .forTenant(actor.tenant)
         .statusCounts(database.search, conditionsOf(database.search, actor, [])),
 
+    /** Of accepted devices; throws `badRequest` for a scope that is none. */
+    valueCounts: (actor: Actor, scope: string, name: string) =>
+      inventoryStore
+        .forTenant(actor.tenant)
+        .valueCounts(
+          database.search,
+          conditionsOf(database.search, actor, [isAccepted]),
+          { scope: readScope(scope), name },
+          100,
+        ),
+
     // What device authentication tells us; each in its unit of work.
 
     setIdentity: async (
@@ -274,9 +285,12 @@ export function createInventory(database: Database, clock: Clock) {
 
 /** Accepted devices of a static group, sorted: the target of a deployment. */
 export async function devicesInGroup(db: Reader, actor: Actor, group: string): Promise<string[]> {
-  const accepted: Term = { scope: 'identity', attribute: 'status', operator: '$eq', value: 'accepted' };
-  return inventoryStore.forTenant(actor.tenant).ids(db, conditionsOf(db, actor, [inGroup(group), accepted]));
+  return inventoryStore
+    .forTenant(actor.tenant)
+    .ids(db, conditionsOf(db, actor, [inGroup(group), isAccepted]));
 }
+
+const isAccepted: Term = { scope: 'identity', attribute: 'status', operator: '$eq', value: 'accepted' };
 
 export const groupOfDevice = (db: Reader, { tenant }: Actor, deviceId: string): Promise<string | null> =>
   groupOf(db, tenant, deviceId);

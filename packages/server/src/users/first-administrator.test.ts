@@ -32,7 +32,9 @@ describe('the first administrator', () => {
     const door = firstAdministrator(users, () => now);
     const { token = '' } = (await door.open()) ?? {};
     await assert.rejects(door.redeem('wrong', user('a@b.c')), { code: 'unauthorized' });
+    assert.equal(await door.isAwaited(), true);
     await door.redeem(token, user('a@b.c'));
+    assert.equal(await door.isAwaited(), false);
     await assert.rejects(door.redeem(token, user('d@e.f')), { code: 'forbidden' });
     assert.equal(await door.open(), undefined);
   });

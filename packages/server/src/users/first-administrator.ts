@@ -8,6 +8,8 @@ import type { NewUser, Users } from './users.ts';
 export interface FirstAdministrator {
   /** Opens the door when there is no user yet: returns the token to show on the console, and nowhere else. */
   readonly open: () => Promise<{ token: string; until: string } | undefined>;
+  /** Whether a token was shown that can still be redeemed. */
+  readonly isAwaited: () => Promise<boolean>;
   /** Throws `forbidden` when the door is closed, `unauthorized` for a wrong token. Returns the user's id. */
   readonly redeem: (token: string, user: NewUser) => Promise<string>;
 }
@@ -20,7 +22,10 @@ const validMs = 30 * 60_000;
  */
 export function firstAdministrator(users: Users, clock: Clock): FirstAdministrator {
   let offer: { readonly digest: Buffer; readonly until: number } | undefined;
+  const isOpen = async (): Promise<boolean> =>
+    offer !== undefined && clock() <= offer.until && (await users.isWithoutUsers(defaultTenant));
   return {
+    isAwaited: isOpen,
     open: async () => {
       if (!(await users.isWithoutUsers(defaultTenant))) return undefined;
       const token = randomBytes(24).toString('base64url');
@@ -33,8 +38,7 @@ export function firstAdministrator(users: Users, clock: Clock): FirstAdministrat
           'forbidden',
           'the first administrator cannot be made (any more): see the console of the server',
         );
-      if (offer === undefined || clock() > offer.until || !(await users.isWithoutUsers(defaultTenant)))
-        throw closed();
+      if (offer === undefined || !(await isOpen())) throw closed();
       if (!timingSafeEqual(sha256(token), offer.digest))
         throw new ServerError('unauthorized', 'wrong one-time token');
       const id = await users.createFirst(defaultTenant, user);

@@ -6,6 +6,7 @@ import {
   getOwnSettings,
   getPlanBinding,
   getSettings,
+  getFirstAdministrator,
   getUser,
   listPersonalAccessTokens,
   listPlans,
@@ -74,6 +75,11 @@ function registerSessions(
     await tokens.logOut(actor, tokenId ?? '');
     return { status: 202 };
   });
+
+  register(getFirstAdministrator, async () => ({
+    status: 200,
+    body: { awaited: await firstAdministrator.isAwaited() },
+  }));
 
   register(redeemFirstAdministrator, async ({ body: { token, email, password } }) => {
     const id = await rate.attempt('first administrator', () =>

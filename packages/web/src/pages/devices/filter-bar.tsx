@@ -1,7 +1,7 @@
 import { useState } from 'react';
 import type { FilterTerm } from '@tandem/api';
 import { Button } from '../../components/button.tsx';
-import { TextField } from '../../components/text-field.tsx';
+import { SearchField } from '../../components/search-field.tsx';
 import { FilterDialog } from './filter-dialog.tsx';
 import styles from './filter-bar.module.css';
 import { filterText } from './filter-terms.ts';
@@ -18,19 +18,11 @@ export const FilterBar = ({ text, filters, onChange }: FilterBarProps) => {
   const [isAdding, setAdding] = useState(false);
   return (
     <div className={styles.bar}>
-      <search>
-        <form
-          className={styles.search}
-          onSubmit={(event) => {
-            event.preventDefault();
-            const typed = new FormData(event.currentTarget).get('text');
-            onChange({ text: typeof typed === 'string' ? typed.trim() : '' });
-          }}
-        >
-          <TextField key={text} label="Search all attributes" name="text" defaultValue={text} />
-          <Button type="submit">Search</Button>
-        </form>
-      </search>
+      <SearchField
+        label="Search all attributes"
+        value={text}
+        onSearch={(typed) => onChange({ text: typed })}
+      />
       <ul className={styles.terms} aria-label="Filters">
         {filters.map((term, index) =>
           isOfStatus(term) ? null : (
