@@ -1,8 +1,10 @@
 import { chmod, open } from 'node:fs/promises';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { Kysely } from 'kysely';
+import { Kysely, type DatabaseConnection } from 'kysely';
 import type { Clock } from '../clock.ts';
 import { migrate } from './migrate.ts';
+import { queriedDirectly } from './prepared-query.ts';
+import { readSnapshot } from './read-snapshot.ts';
 import { searchLimits, type SearchLimits } from './search-limits.ts';
 import { searchQueries } from './search-queries.ts';
 import { searchConnection, sqliteConnection, sqliteDialect } from './sqlite-dialect.ts';
@@ -47,16 +49,19 @@ export async function openSqliteDatabase(
   const reader = connect(path);
   reader.exec('PRAGMA query_only = ON');
 
-  const write = new Kysely<Tables>({ dialect: sqliteDialect(sqliteConnection(writer, 'writing')) });
-  const read = new Kysely<Tables>({ dialect: sqliteDialect(sqliteConnection(reader, 'reading')) });
+  const snapshot = readSnapshot(reader);
+  const write = kyselyOn(sqliteConnection(writer, 'writing'));
+  const read = kyselyOn(sqliteConnection(reader, 'reading', snapshot.begin));
   const queries = searchQueries({ path, busyTimeoutMs }, limits);
   const search = new Kysely<Tables>({ dialect: sqliteDialect(searchConnection(queries)) });
   // The brand is given here and nowhere else.
   const transaction = write as Transaction;
-  const group = groupCommit(
-    { execute: compiledOnce(writer), inTransaction: () => writer.isTransaction },
-    transaction,
-  );
+  const run = compiledOnce(writer);
+  const execute = (sql: string) => {
+    run(sql);
+    if (sql === 'COMMIT') snapshot.end();
+  };
+  const group = groupCommit({ execute, inTransaction: () => writer.isTransaction }, transaction);
   return {
     read,
     search,
@@ -72,11 +77,15 @@ export async function openSqliteDatabase(
     close: async () => {
       await queries.close();
       await group.close();
+      snapshot.end();
       reader.close();
       writer.close();
     },
   };
 }
+
+const kyselyOn = (connection: DatabaseConnection): Kysely<Tables> =>
+  queriedDirectly(new Kysely<Tables>({ dialect: sqliteDialect(connection) }), connection);
 
 /** BEGIN, SAVEPOINT, COMMIT and the like: few texts, run all the time. */
 function compiledOnce(sqlite: DatabaseSync): (sql: string) => void {

@@ -1,4 +1,4 @@
-import { sql, type Compilable, type CompiledQuery, type RawBuilder } from 'kysely';
+import { sql, type Compilable, type CompiledQuery, type DatabaseConnection, type RawBuilder } from 'kysely';
 import type { Reader } from './tables.ts';
 
 type Value = string | number | null;
@@ -24,9 +24,19 @@ export function preparedQuery<P extends Readonly<Record<string, Value>>, R>(
     compiled.set(reader, query);
     return query;
   };
-  return async (reader, values) => {
-    const query = compiled.get(reader) ?? compile(reader);
-    const parameters = query.parameters.map((one) => (one instanceof Slot ? values[one.name] : one));
-    return (await reader.executeQuery<R>({ ...query, parameters })).rows;
+  return async (reader: Reader & { readonly [direct]?: DatabaseConnection }, values) => {
+    const { sql: text, query, queryId, parameters: slots } = compiled.get(reader) ?? compile(reader);
+    const parameters = slots.map((one) => (one instanceof Slot ? values[one.name] : one));
+    const filled = { sql: text, query, queryId, parameters };
+    return (await (reader[direct]?.executeQuery<R>(filled) ?? reader.executeQuery<R>(filled))).rows;
   };
 }
+
+const direct = Symbol('the connection of a reader');
+
+/**
+ * Prepared queries of this reader go straight to its connection, past what Kysely does for queries in general: that takes as long as
+ * to look up a row. For engines with one connection only.
+ */
+export const queriedDirectly = (reader: Reader, connection: DatabaseConnection): Reader =>
+  Object.assign(reader, { [direct]: connection });

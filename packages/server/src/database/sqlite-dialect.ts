@@ -43,7 +43,11 @@ function sqliteDriver(connection: DatabaseConnection): Driver {
  * On this thread. The connection that writes is used inside a transaction alone: a query of a unit of work that has ended is refused,
  * instead of being stored by itself. Statements are compiled once and kept, the least recently used given up first.
  */
-export function sqliteConnection(sqlite: DatabaseSync, use: 'reading' | 'writing'): DatabaseConnection {
+export function sqliteConnection(
+  sqlite: DatabaseSync,
+  use: 'reading' | 'writing',
+  beforeEach: () => void = () => undefined,
+): DatabaseConnection {
   const statements = new Map<string, Prepared>();
   const prepare = (sql: string): Prepared => {
     const statement = statements.get(sql) ?? prepared(sqlite, sql);
@@ -60,6 +64,7 @@ export function sqliteConnection(sqlite: DatabaseSync, use: 'reading' | 'writing
         return Promise.reject(new DatabaseError('misuse', 'the unit of work of this query has ended'));
       }
       try {
+        beforeEach();
         return Promise.resolve(runHere<R>(prepare(query.sql), query));
       } catch (error) {
         return Promise.reject(error instanceof Error ? error : new DatabaseError('failed', String(error)));

@@ -4,10 +4,11 @@ import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { signToken, tokenVerifier, type Claims } from './json-web-token.ts';
+import { signToken, tokenVerifier, type Claims, type Proven } from './json-web-token.ts';
 import { loadSigningKeys, type SigningKeys } from './signing-keys.ts';
 
 const claims: Claims = { jti: 'j', sub: 's', iss: 'Mender', iat: 1000, exp: 2000, 'mender.device': true };
+const proven: Proven = { jti: 'j', sub: 's', exp: 2000, 'mender.device': true };
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 
 describe('tokens', () => {
@@ -27,8 +28,8 @@ describe('tokens', () => {
       kid: 0,
     });
     const verify = tokenVerifier(keys, 10);
-    assert.deepEqual(verify(token, 1500), claims);
-    assert.deepEqual(verify(token, 1999), claims, 'from the cache');
+    assert.deepEqual(verify(token, 1500), proven);
+    assert.deepEqual(verify(token, 1999), proven, 'from the cache');
     assert.equal(verify(token, 2000), undefined, 'the cache holds no permission, only the proof');
   });
 
@@ -56,7 +57,7 @@ describe('tokens', () => {
     ] as const) {
       assert.equal(verify(token, 1500), undefined, what);
     }
-    assert.deepEqual(verify(forged({ alg: 'RS256', kid: 0 }, rsa), 1500), claims, 'the same, made rightly');
+    assert.deepEqual(verify(forged({ alg: 'RS256', kid: 0 }, rsa), 1500), proven, 'the same, made rightly');
   });
 
   it('of users do not pass for those of devices', async () => {
@@ -73,8 +74,8 @@ describe('tokens', () => {
     assert.equal((await stat(path)).mode & 0o777, 0o600);
     assert.equal(both.signing.algorithm, 'EdDSA');
     const verify = tokenVerifier(both, 10);
-    assert.deepEqual(verify(old, 1500), claims);
-    assert.deepEqual(verify(signToken(claims, both), 1500), claims);
+    assert.deepEqual(verify(old, 1500), proven);
+    assert.deepEqual(verify(signToken(claims, both), 1500), proven);
   });
 
   it('are remembered up to the bound of the cache, and read again beyond it', () => {

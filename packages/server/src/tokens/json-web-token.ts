@@ -1,4 +1,4 @@
-import { createHash, sign, verify } from 'node:crypto';
+import { hash, sign, verify } from 'node:crypto';
 import { Type, type Static } from 'typebox';
 import { checker } from '@tandem/api';
 import type { SigningKey, SigningKeys } from './signing-keys.ts';
@@ -31,26 +31,62 @@ export function signToken(claims: Claims, { signing }: SigningKeys): string {
   return `${signed}.${signature(signed, signing).toString('base64url')}`;
 }
 
+/** What a proven token says, as far as anybody asks. */
+export type Proven = Pick<
+  Claims,
+  'jti' | 'sub' | 'exp' | 'scp' | 'mender.tenant' | 'mender.device' | 'mender.user'
+>;
+
 /** Reads tokens; `undefined` for whatever is not one of ours and in time. */
-export type VerifyToken = (token: string, nowSeconds: number) => Claims | undefined;
+export type VerifyToken = (token: string, nowSeconds: number) => Proven | undefined;
 
 /**
  * Verifies with a cache of proofs: keyed by the SHA-256 of the token, it holds that the signature was right and what was signed,
  * nothing of what may change (revocation, status). The expiry is looked at each time.
  */
 export function tokenVerifier(keys: SigningKeys, maxCachedTokens: number): VerifyToken {
-  const proven = new Map<string, Claims>();
+  // Two halves, the newer filled from the older as tokens are used: what the older still holds when the newer is full was not.
+  // To keep the order of use exactly would cost more than the proof's look-up.
+  const half = Math.max(1, Math.ceil(maxCachedTokens / 2));
+  let newer = new Map<string, Proven>();
+  let older = new Map<string, Proven>();
+  const keep = (digest: string, proven: Proven): void => {
+    newer.set(digest, proven);
+    if (newer.size <= half) return;
+    older = newer;
+    newer = new Map();
+  };
   return (token, nowSeconds) => {
-    const digest = createHash('sha256').update(token).digest('latin1');
-    const claims = proven.get(digest) ?? provenClaims(token, keys);
-    if (claims === undefined) return undefined;
-    // Taken out and put in again: the map's order is then that of use.
-    proven.delete(digest);
-    if (claims.exp !== undefined && claims.exp <= nowSeconds) return undefined;
-    proven.set(digest, claims);
-    const oldest = proven.keys().next();
-    if (proven.size > maxCachedTokens && !oldest.done) proven.delete(oldest.value);
-    return claims;
+    const digest = hash('sha256', token, 'latin1');
+    let proven = newer.get(digest);
+    if (proven === undefined) {
+      proven = older.get(digest) ?? provenBy(token, keys);
+      if (proven !== undefined) keep(digest, proven);
+    }
+    return proven?.exp !== undefined && proven.exp <= nowSeconds ? undefined : proven;
+  };
+}
+
+function provenBy(token: string, keys: SigningKeys): Proven | undefined {
+  const claims = provenClaims(token, keys);
+  if (claims === undefined) return undefined;
+  const {
+    jti,
+    sub,
+    exp,
+    scp,
+    'mender.tenant': tenant,
+    'mender.device': device,
+    'mender.user': user,
+  } = claims;
+  return {
+    jti,
+    sub,
+    ...(exp === undefined ? {} : { exp }),
+    ...(scp === undefined ? {} : { scp }),
+    ...(tenant === undefined ? {} : { 'mender.tenant': tenant }),
+    ...(device === undefined ? {} : { 'mender.device': device }),
+    ...(user === undefined ? {} : { 'mender.user': user }),
   };
 }
 

@@ -5,7 +5,7 @@ import { recordChange } from '../database/change-log.ts';
 import { isUniqueViolation } from '../database/sql-differences.ts';
 import type { Database } from '../database/open-database.ts';
 import { ServerError } from '../server-error.ts';
-import type { Claims } from '../tokens/json-web-token.ts';
+import type { Claims, Proven } from '../tokens/json-web-token.ts';
 import { userStore, type UserRow, type UserTokenRow } from './user-store.ts';
 
 /** What a user may see; asked at each request, so that a change counts at once. */
@@ -74,7 +74,7 @@ export function createUserTokens(
       database.unitOfWork((tx) => userStore.forTenant(tenant).deleteToken(tx, subject.id, id)),
 
     /** The actor of a proven token, or undefined when it does not count any more. */
-    actorOf: async ({ jti, sub, scp, 'mender.tenant': tenant }: Claims): Promise<Actor | undefined> => {
+    actorOf: async ({ jti, sub, scp, 'mender.tenant': tenant }: Proven): Promise<Actor | undefined> => {
       if (tenant === undefined || scp !== 'mender.*') return undefined;
       const store = userStore.forTenant(tenant);
       const token = await store.token(database.read, jti);

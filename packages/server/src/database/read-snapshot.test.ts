@@ -1,0 +1,38 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { DatabaseSync } from 'node:sqlite';
+import { openSqliteDatabase } from './open-database.ts';
+
+test('a read sees what was answered as stored, in the same turn too, and what others stored from the next turn on', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'tandem-snapshot-'));
+  const path = join(directory, 'tandem.sqlite');
+  const database = await openSqliteDatabase(path, Date.now);
+  const names = async () =>
+    (await database.read.selectFrom('tenants').select('name').orderBy('id').execute()).map(
+      ({ name }) => name,
+    );
+  try {
+    const before = await names();
+    const stored = database.unitOfWork((tx) =>
+      tx.insertInto('tenants').values({ id: 'a', name: 'first', created: 1 }).execute(),
+    );
+    assert.deepEqual(await names(), before, 'not before it is committed');
+    await stored;
+    assert.deepEqual(await names(), [...before, 'first']);
+
+    const other = new DatabaseSync(path);
+    await names();
+    other.exec("INSERT INTO tenants (id, name, created) VALUES ('b', 'second', 1)");
+    assert.deepEqual(await names(), [...before, 'first'], 'one state in one turn');
+    await nextTurn();
+    assert.deepEqual(await names(), [...before, 'first', 'second']);
+    other.close();
+  } finally {
+    await database.close();
+    await rm(directory, { recursive: true });
+  }
+});
