@@ -64,6 +64,7 @@ const lists: readonly List[] = [
   { endpoint: 'listGroupDevices',       method: 'GET',  path: at(`${v1}/inventory/groups/mine/devices`),         all: own, own, told: ({ json }) => json as string[] },
   { endpoint: 'listGroupDevices',       method: 'GET',  path: at(`${v1}/inventory/groups/theirs/devices`),       all: ['theirs1', 'moved'], own: ['404'], told: ({ status, json }) => status === 200 ? json as string[] : [String(status)] },
   { endpoint: 'listFilterAttributes',   method: 'GET',  path: at(`${v2}/inventory/filters/attributes`),          all: ['5'], own: ['2'], told: ({ json }) => [String((json as { name: string; count: number }[]).find(({ name }) => name === 'sn')?.count)] },
+  { endpoint: 'countAttributeValues',   method: 'GET',  path: at('/api/tandem/v1/inventory/values?scope=identity&attribute=sn'), all: everything, own, told: ({ json }) => members((json as { values: unknown }).values, 'value') },
   { endpoint: 'getInventoryStatistics', method: 'GET',  path: at(`${v2}/inventory/statistics`),                  all: ['5'], own: ['2'], told: ({ json }) => [String((json as { devices_by_status: { accepted: { standard: number } } }).devices_by_status.accepted.standard)] },
   { endpoint: 'listDeployments',        method: 'GET',  path: at(`${v1}/deployments/deployments`),               all: deployments, own: ['toMine', 'toOneOfMine'] },
   { endpoint: 'listDeployments',        method: 'GET',  path: at(`${v1}/deployments/deployments?per_page=1`),    all: ['4'], own: ['2'], told: total },
