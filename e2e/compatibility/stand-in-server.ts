@@ -24,6 +24,8 @@ export interface Asked {
   readonly method: string;
   readonly path: string;
   readonly authorization: string;
+  /** X-MEN-Signature. */
+  readonly signature: string;
   readonly body: string;
 }
 
@@ -42,7 +44,8 @@ export async function startStandInServer(): Promise<StandInServer> {
 
   const note = (request: IncomingMessage, body: string) => {
     const { method = '', url: path = '', headers } = request;
-    asked.push({ method, path, authorization: headers.authorization ?? '', body });
+    const signature = String(headers['x-men-signature'] ?? '');
+    asked.push({ method, path, authorization: headers.authorization ?? '', signature, body });
   };
   const server = createServer(
     { key: own.private, cert: own.cert, ca: device.cert, requestCert: true, rejectUnauthorized: true },
