@@ -29,9 +29,7 @@ export const StatusTabs = ({ filters, onChange }: StatusTabsProps) => {
       selectedKeys={[chosen]}
       onSelectionChange={([pressed]) =>
         onChange(
-          pressed === 'all' || pressed === undefined
-            ? others
-            : [{ scope: 'identity', attribute: 'status', type: '$eq', value: pressed }, ...others],
+          pressed === 'all' || pressed === undefined ? others : [statusFilter(String(pressed)), ...others],
         )
       }
     >
@@ -43,6 +41,13 @@ export const StatusTabs = ({ filters, onChange }: StatusTabsProps) => {
     </ToggleButtonGroup>
   );
 };
+
+export const statusFilter = (status: string): FilterTerm => ({
+  scope: 'identity',
+  attribute: 'status',
+  type: '$eq',
+  value: status,
+});
 
 export const isOfStatus = ({ scope, attribute, type }: FilterTerm): boolean =>
   scope === 'identity' && attribute === 'status' && type === '$eq';
