@@ -117,6 +117,7 @@ function insertDevices(sqlite: DatabaseSync, count: number, keys: SigningKeys | 
     value.run(tenant, id, 'identity', 'mac', mac, null);
     value.run(tenant, id, 'identity', 'status', 'accepted', null);
     value.run(tenant, id, 'system', 'group', `group-${number % 20}`, null);
+    value.run(tenant, id, 'system', 'check_in_time', new Date(now).toISOString(), null);
     if (keys === undefined) return { id, token: '' };
     token.run(tenant, setId, id, expires);
     const seconds = Math.floor(now / 1000);

@@ -8,33 +8,43 @@ export interface CheckInTimes {
   readonly note: (tenant: Tenant, deviceId: string, time: number) => void;
   /** The last time not yet stored, if any. */
   readonly pending: (tenant: Tenant, deviceId: string) => number | undefined;
-  /** Stores what has gathered, in one unit of work. Times that cannot be stored are kept for the next time. */
+  /** Stores what has gathered. Times that cannot be stored are kept for the next time. */
   readonly flush: () => Promise<void>;
 }
 
 type OnCheckIn = (tx: Transaction, tenant: Tenant, deviceId: string, time: number) => Promise<void>;
+
+/** So many a unit of work: a fleet that came all at once must not hold up those that come meanwhile. */
+const devicesPerUnit = 100;
 
 /**
  * When devices were last heard of. A poll must not cost a write, so times gather in memory and are stored together; a crash loses
  * the last half minute of them, and nothing rests on those.
  */
 export function checkInTimes(database: Database, onCheckIn: OnCheckIn): CheckInTimes {
-  const waiting = new Map<string, { tenant: Tenant; deviceId: string; time: number }>();
-  const key = (tenant: Tenant, deviceId: string) => `${tenant}/${deviceId}`;
+  const waiting = new Map<Tenant, Map<string, number>>();
+  const ofTenant = (tenant: Tenant): Map<string, number> => {
+    const times = waiting.get(tenant) ?? new Map<string, number>();
+    waiting.set(tenant, times);
+    return times;
+  };
   return {
-    note: (tenant, deviceId, time) => void waiting.set(key(tenant, deviceId), { tenant, deviceId, time }),
-    pending: (tenant, deviceId) => waiting.get(key(tenant, deviceId))?.time,
+    note: (tenant, deviceId, time) => void ofTenant(tenant).set(deviceId, time),
+    pending: (tenant, deviceId) => waiting.get(tenant)?.get(deviceId),
     flush: async () => {
-      const taken = [...waiting.values()];
-      if (taken.length === 0) return;
-      await database.unitOfWork(async (tx) => {
-        for (const { tenant, deviceId, time } of taken) {
-          await deviceStore.forTenant(tenant).setCheckInTime(tx, deviceId, time);
-          await onCheckIn(tx, tenant, deviceId, time);
+      for (const [tenant, times] of waiting) {
+        // As far as it is now: what comes while we store waits for the next time.
+        const taken = [...times];
+        for (let start = 0; start < taken.length; start += devicesPerUnit) {
+          const some = taken.slice(start, start + devicesPerUnit);
+          await database.unitOfWork(async (tx) => {
+            for (const [deviceId, time] of some) {
+              await deviceStore.forTenant(tenant).setCheckInTime(tx, deviceId, time);
+              await onCheckIn(tx, tenant, deviceId, time);
+            }
+          });
+          for (const [deviceId, time] of some) if (times.get(deviceId) === time) times.delete(deviceId);
         }
-      });
-      for (const { tenant, deviceId, time } of taken) {
-        if (waiting.get(key(tenant, deviceId))?.time === time) waiting.delete(key(tenant, deviceId));
       }
     },
   };

@@ -101,12 +101,7 @@ export const deviceStore = {
     },
 
     setCheckInTime: async (tx: Transaction, id: string, time: number): Promise<void> => {
-      await tx
-        .updateTable('devices')
-        .set({ check_in_time: time })
-        .where('tenant', '=', tenant)
-        .where('id', '=', id)
-        .execute();
+      await putCheckInTime(tx, { tenant, id, time });
     },
 
     /** Auth sets and tokens go with it. */
@@ -249,4 +244,14 @@ const countingToken = preparedQuery<{ tenant: string; id: string; deviceId: stri
       .where('tenant', '=', value('tenant'))
       .where('id', '=', value('id'))
       .where('device_id', '=', value('deviceId')),
+);
+
+// Of each device that came in the last half minute.
+const putCheckInTime = preparedQuery<{ tenant: string; id: string; time: number }, never>((db, value) =>
+  db
+    .updateTable('devices')
+    .set({ check_in_time: value('time') })
+    .where('tenant', '=', value('tenant'))
+    .where('id', '=', value('id'))
+    .$castTo<never>(),
 );
