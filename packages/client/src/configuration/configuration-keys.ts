@@ -40,13 +40,13 @@ export const configurationKeys = {
   RootfsPartA:                     { type: 'string',   default: '',         meaning: 'First root file system: a device, its /dev/disk/by-… link, or a plain file.' },
   RootfsPartB:                     { type: 'string',   default: '',         meaning: 'Second root file system.' },
   BootEnvironment:                 { type: 'choice',   default: 'auto',     choices: ['auto', 'u-boot', 'u-boot-two-copies', 'grub', 'fw-tools', 'in-memory'], meaning: 'How bootloader variables are reached: auto: the tools where they are installed, else whichever of the next three the device has; u-boot: two redundant copies, directly, as fw_env.config says; u-boot-two-copies: two plain copies, likewise, for a U-Boot that tries the second when the first is damaged; grub: mender_grubenv1 and mender_grubenv2, directly, where mender_grubenv.config says; fw-tools: by fw_printenv and fw_setenv, or those of GRUB; in-memory: trials without a bootloader. (Tandem only.)' },
-  'DBus.Enabled':                              { type: 'boolean', default: true, meaning: 'Give tokens to other programs of this device over the system bus, or ask mender-auth there for them.' },
-  'Connectivity.DisableKeepAlive':             { type: 'unused',  default: '', meaning: 'Without effect: each request has a connection of its own.' },
-  'Connectivity.IdleConnTimeoutSeconds':       { type: 'unused',  default: '', meaning: 'Without effect: each request has a connection of its own.' },
-  UpdateControlMapExpirationTimeSeconds:       { type: 'unused',  default: '', meaning: 'Without effect: there are no update control maps.' },
-  UpdateControlMapBootExpirationTimeSeconds:   { type: 'unused',  default: '', meaning: 'Without effect: there are no update control maps.' },
-  BootUtilitiesSetActivePart:                  { type: 'unused',  default: '', meaning: 'Without effect: see BootEnvironment.' },
-  BootUtilitiesGetNextActivePart:              { type: 'unused',  default: '', meaning: 'Without effect: see BootEnvironment.' },
+  'DBus.Enabled':                  { type: 'boolean',  default: true,       meaning: 'Give tokens to other programs of this device over the system bus, or ask mender-auth there for them.' },
+  'Connectivity.DisableKeepAlive': { type: 'unused',   default: '',         meaning: 'Without effect: each request has a connection of its own.' },
+  'Connectivity.IdleConnTimeoutSeconds': { type: 'unused',   default: '',         meaning: 'Without effect: each request has a connection of its own.' },
+  UpdateControlMapExpirationTimeSeconds: { type: 'unused',   default: '',         meaning: 'Without effect: there are no update control maps.' },
+  UpdateControlMapBootExpirationTimeSeconds: { type: 'unused',   default: '',         meaning: 'Without effect: there are no update control maps.' },
+  BootUtilitiesSetActivePart:      { type: 'unused',   default: '',         meaning: 'Without effect: see BootEnvironment.' },
+  BootUtilitiesGetNextActivePart:  { type: 'unused',   default: '',         meaning: 'Without effect: see BootEnvironment.' },
 } as const satisfies Readonly<Record<string, KeyDescription>>;
 
 export type KeyName = keyof typeof configurationKeys;
