@@ -91,6 +91,8 @@ export async function makeDevice(
     JSON.stringify({
       RootfsPartA: device.partitions[rootPartitions.a],
       RootfsPartB: device.partitions[rootPartitions.b],
+      // Several devices on one machine must not find each other on its bus.
+      DBus: { Enabled: false },
     }),
   );
   await copyFile(factory.bootstrapArtifact, join(device.dataStore, 'bootstrap.mender'));
