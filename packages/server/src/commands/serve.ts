@@ -3,6 +3,7 @@ import { isIP } from 'node:net';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import manifest from '../../package.json' with { type: 'json' };
 import type { Clock } from '../clock.ts';
 import { splitAddress } from '../configuration/read-configuration.ts';
 import type { Configuration } from '../configuration/settings.ts';
@@ -10,6 +11,8 @@ import { lockDataDirectory, oneAfterAnother } from '../database/data-directory-l
 import type { Log } from '../log.ts';
 import { readOrMakeLinkKey } from '../object-storage/link-key.ts';
 import { openObjectStorage } from '../object-storage/open-object-storage.ts';
+import { fleetCounts } from '../operation/fleet-counts.ts';
+import { listenForMetrics } from '../operation/metrics-listener.ts';
 import { createServer } from '../server.ts';
 import { ServerError } from '../server-error.ts';
 import { selfMadeCertificate, type Certificate, type SelfMadeCertificate } from '../tls/certificate.ts';
@@ -41,20 +44,27 @@ export async function serve(
 ): Promise<() => Promise<void>> {
   const { dataDirectory, database, listen, http } = configuration;
   const address = splitAddress(listen);
+  const metricsListen = splitAddress(configuration.metricsListen ?? '');
   if (dataDirectory === undefined || address === undefined)
     throw new ServerError('internal', 'unchecked configuration');
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   // SQLite has one server; those on PostgreSQL share keys and artifacts.
   const isShared = database !== undefined;
   const unlock = lockDataDirectory(lockPath(dataDirectory), isShared ? 'together' : 'alone');
+  let listening: Awaited<ReturnType<typeof listenForMetrics>> | undefined;
   try {
     // What a first start makes is made by one, and found by those that start beside it.
     const { tls, keys } = await oneAfterAnother(startLockPath(dataDirectory), async () => ({
       tls: http ? undefined : await certificate(configuration, dataDirectory, address.host, clock),
       keys: await keysIn(dataDirectory),
     }));
+    // Loaded where it is used: without it a server starts sooner and is smaller.
+    const metrics = metricsListen && (await import('../operation/metrics.ts')).createMetrics(manifest);
+    const opened = await openDatabase({ dataDirectory, database }, clock, metrics?.committed);
+    metrics?.countFleet(fleetCounts(opened, clock, log));
     const server = createServer({
-      database: await openDatabase({ dataDirectory, database }, clock),
+      database: metrics?.measured(opened) ?? opened,
+      requestAnswered: metrics?.requestAnswered,
       keys,
       objectStorage: await openObjectStorage(configuration, storagePaths(dataDirectory), clock),
       clock,
@@ -63,11 +73,17 @@ export async function serve(
       configuration: {
         ...configuration,
         tls,
+        authority:
+          tls !== undefined && isSelfMade(tls)
+            ? { certificate: tls.authority, sha256: tls.authorityFingerprint }
+            : undefined,
         publicUrl: publicUrl(configuration, address),
         storesAlone: !isShared && configuration.storage === undefined,
       },
     });
+    listening = metrics && (await listenForMetrics(metrics, metricsListen, log));
     const url = await server.listen(address);
+    if (listening !== undefined) print(`Metrics are at ${listening.url}`);
     if (tls !== undefined && isSelfMade(tls)) {
       print(
         `Certificate authority: ${tls.authorityPath}\nSHA-256 fingerprint:   ${tls.authorityFingerprint}`,
@@ -80,9 +96,11 @@ export async function serve(
     print(`Tandem is ready at ${reachable === undefined ? url : `${reachable} (listening on ${url})`}`);
     return async () => {
       await server.close();
+      await listening?.close();
       unlock();
     };
   } catch (error) {
+    await listening?.close();
     unlock();
     throw error;
   }
