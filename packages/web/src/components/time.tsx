@@ -22,6 +22,8 @@ const units = [
 const words = new Intl.RelativeTimeFormat('en', { numeric: 'auto' });
 
 function ago(ms: number): string {
+  // Our own `now` is a little late, and clocks differ.
+  if (Math.abs(ms) < 15_000) return 'just now';
   const unit = units.find((candidate) => Math.abs(ms) >= candidate.ms);
-  return unit === undefined ? 'now' : words.format(-Math.round(ms / unit.ms), unit.name);
+  return unit === undefined ? 'just now' : words.format(-Math.round(ms / unit.ms), unit.name);
 }
