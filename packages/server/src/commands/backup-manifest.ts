@@ -8,6 +8,8 @@ export interface BackupManifest {
   readonly format: 1;
   /** RFC 3339. */
   readonly created: string;
+  /** The bucket that artifacts are in; absent when they are among the files. */
+  readonly storage?: string;
   /** Sorted by path. */
   readonly files: readonly BackedUpFile[];
 }
@@ -76,6 +78,7 @@ const isManifest = (given: unknown): given is BackupManifest =>
   given.format === 1 &&
   'created' in given &&
   typeof given.created === 'string' &&
+  (!('storage' in given) || typeof given.storage === 'string') &&
   'files' in given &&
   Array.isArray(given.files) &&
   given.files.every(isFile);

@@ -14,9 +14,14 @@ const maxSnapshots = 5;
 /**
  * Copies database, keys, certificates and artifacts into a directory that is empty or not there, while the server runs or not;
  * returns what it holds. The database is a snapshot of one moment, and every artifact it knows is with it: when one is deleted
- * while it would be copied, a new snapshot is taken. Throws `badRequest`, `conflict`.
+ * while it would be copied, a new snapshot is taken. Artifacts that are in a bucket, `storage`, stay there. Throws `badRequest`,
+ * `conflict`.
  */
-export async function backup(dataDirectory: string, to: string, clock: Clock): Promise<BackupManifest> {
+export async function backup(
+  { dataDirectory, storage }: { readonly dataDirectory: string; readonly storage: string | undefined },
+  to: string,
+  clock: Clock,
+): Promise<BackupManifest> {
   if (!(await exists(databasePath(dataDirectory)))) {
     throw new ServerError(
       'badRequest',
@@ -35,7 +40,8 @@ export async function backup(dataDirectory: string, to: string, clock: Clock): P
   for (const directory of ['keys', 'tls']) {
     for (const name of await namesIn(join(dataDirectory, directory))) await copy(`${directory}/${name}`);
   }
-  const database = await snapshotWithArtifacts(dataDirectory, to, files, copy);
+  const pathsIn = storage === undefined ? artifactPaths : () => [];
+  const database = await snapshotWithArtifacts({ dataDirectory, to, files, copy, pathsIn });
   files.set(database.path, database);
   for (const directory of ['keys', 'tls', 'artifacts']) {
     if (await exists(join(to, directory))) await syncTree(join(to, directory));
@@ -43,23 +49,32 @@ export async function backup(dataDirectory: string, to: string, clock: Clock): P
   const manifest: BackupManifest = {
     format: 1,
     created: rfc3339(clock()),
+    ...(storage === undefined ? {} : { storage }),
     files: [...files.values()].toSorted((a, b) => (a.path < b.path ? -1 : 1)),
   };
   await writeDurably(join(to, manifestName), `${JSON.stringify(manifest, undefined, 1)}\n`, 0o600);
   return manifest;
 }
 
-async function snapshotWithArtifacts(
-  dataDirectory: string,
-  to: string,
-  files: Map<string, BackedUpFile>,
-  copy: (path: string) => Promise<void>,
-): Promise<BackedUpFile> {
+async function snapshotWithArtifacts({
+  dataDirectory,
+  to,
+  files,
+  copy,
+  pathsIn,
+}: {
+  readonly dataDirectory: string;
+  readonly to: string;
+  readonly files: Map<string, BackedUpFile>;
+  readonly copy: (path: string) => Promise<void>;
+  /** What belongs to the snapshot. */
+  readonly pathsIn: (snapshot: string) => string[];
+}): Promise<BackedUpFile> {
   const snapshot = join(to, 'snapshot.sqlite');
   for (let taken = 1; ; taken += 1) {
     await rm(snapshot, { force: true });
     await takeSnapshot(databasePath(dataDirectory), snapshot);
-    const wanted = artifactPaths(snapshot);
+    const wanted = pathsIn(snapshot);
     const missing: string[] = [];
     for (const path of wanted) {
       if (files.has(path)) continue;
@@ -113,22 +128,39 @@ async function takeSnapshot(path: string, to: string): Promise<void> {
   }
 }
 
-/** Artifacts, and the raw files of those that are still to be generated. */
-const storedObjects = {
-  artifacts: 'SELECT tenant, id FROM artifacts WHERE deleted IS NULL ORDER BY tenant, id',
-  artifact_generations:
-    "SELECT tenant, 'raw-' || artifact_id AS id FROM artifact_generations ORDER BY tenant, id",
-} as const;
+/** What is stored beside the database, each with the table that tells of it. */
+const storedObjects = [
+  // Artifacts of a server that gave objects no ids of their own yet.
+  {
+    with: 'artifacts',
+    without: 'artifact_objects',
+    query: 'SELECT tenant, id FROM artifacts WHERE deleted IS NULL',
+  },
+  {
+    with: 'artifact_objects',
+    query: `SELECT a.tenant, coalesce(o.object_id, a.id) AS id FROM artifacts AS a
+      LEFT JOIN artifact_objects AS o ON o.tenant = a.tenant AND o.artifact_id = a.id WHERE a.deleted IS NULL`,
+  },
+  // The raw files of artifacts that are still to be generated.
+  {
+    with: 'artifact_generations',
+    query: "SELECT tenant, 'raw-' || artifact_id AS id FROM artifact_generations",
+  },
+] as const satisfies readonly { with: string; without?: string; query: string }[];
 
 function artifactPaths(snapshot: string): string[] {
   const sqlite = new DatabaseSync(snapshot, { readOnly: true });
   try {
     // The database of an older server may not have every table yet.
-    const tables = sqlite.prepare("SELECT name FROM sqlite_schema WHERE type = 'table'").all();
-    return Object.entries(storedObjects)
-      .filter(([table]) => tables.some(({ name }) => name === table))
-      .flatMap(([, query]) => sqlite.prepare(query).all())
-      .map(({ tenant, id }) => `artifacts/${String(tenant)}/${String(id)}`);
+    const tables = sqlite
+      .prepare("SELECT name FROM sqlite_schema WHERE type = 'table'")
+      .all()
+      .map(({ name }) => name);
+    return storedObjects
+      .filter((one) => tables.includes(one.with) && !('without' in one && tables.includes(one.without)))
+      .flatMap(({ query }) => sqlite.prepare(query).all())
+      .map(({ tenant, id }) => `artifacts/${String(tenant)}/${String(id)}`)
+      .toSorted();
   } finally {
     sqlite.close();
   }
@@ -147,5 +179,9 @@ async function syncTree(directory: string): Promise<void> {
   await syncDirectory(directory);
 }
 
-export const describeBackup = (manifest: BackupManifest): string =>
-  `${manifest.files.length} files, digest ${backupDigest(manifest)}`;
+export function describeBackup(manifest: BackupManifest): string {
+  const files = `${manifest.files.length} files, digest ${backupDigest(manifest)}`;
+  return manifest.storage === undefined
+    ? files
+    : `${files}; the artifacts stay in ${manifest.storage}: a backup of it is that of the bucket`;
+}

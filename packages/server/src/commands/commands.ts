@@ -55,6 +55,12 @@ const optionsOf = (given: readonly Setting[]): ParseArgsOptionsConfig =>
 
 const allOptions = optionsOf(Object.values<Setting>(settings));
 const storeOptions = optionsOf([settings.dataDirectory, settings.database]);
+const storageOptions = optionsOf([
+  settings.storage,
+  settings.storageAccessKey,
+  settings.storageSecretKey,
+  settings.storageSessionToken,
+]);
 const storeHelp = '--config FILE | --data-dir DIR [--database URL]';
 
 /** What `tandem-server` can do, by its words on the command line. */
@@ -68,8 +74,10 @@ export const commands: Readonly<Record<string, Command>> = {
       const log = world.log(configuration.logFormat);
       // Loaded when it is clear that it is needed: a mistyped option is answered at once.
       const { serve } = await import('./serve.ts');
+      // Heard from the beginning: whoever reads that the server is ready may stop it at once.
+      const stopRequested = world.stopRequested();
       const stop = await serve(configuration, { ...world, log });
-      await world.stopRequested();
+      await stopRequested;
       log('info', 'stopping');
       await stop();
     },
@@ -124,8 +132,9 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   backup: {
     summary: 'Copy database, keys and artifacts into a directory, also while the server runs',
-    options: { ...storeOptions, to: { type: 'string' } },
-    help: () => '  --config FILE | --data-dir DIR, --to EMPTY-DIR',
+    options: { ...storeOptions, ...storageOptions, to: { type: 'string' } },
+    help: () =>
+      '  --config FILE | --data-dir DIR [--storage URL], --to EMPTY-DIR\n      Artifacts that are in a bucket stay there.',
     run: async (values, { environment, clock, print }) => {
       const { dataDirectory, database } = await storeOf(values, environment);
       if (database !== undefined) {
@@ -136,7 +145,8 @@ export const commands: Readonly<Record<string, Command>> = {
       if (typeof values['to'] !== 'string') throw usage('--to is missing: name the directory of the backup');
       const { backup, describeBackup } = await import('./backup.ts');
       const to = resolve(values['to']);
-      print(`${to}: ${describeBackup(await backup(dataDirectory, to, clock))}`);
+      const { storage } = await storageOf(values, environment);
+      print(`${to}: ${describeBackup(await backup({ dataDirectory, storage }, to, clock))}`);
     },
   },
   restore: {
@@ -154,20 +164,35 @@ export const commands: Readonly<Record<string, Command>> = {
   },
   doctor: {
     summary: 'Look for what is wrong with the data, and say what to do',
-    options: storeOptions,
-    help: () => `  ${storeHelp}`,
-    run: async (values, { environment, clock, print }) => {
+    options: { ...storeOptions, ...storageOptions, 'read-artifacts': { type: 'boolean' } },
+    help: () =>
+      `  ${storeHelp} [--storage URL] [--read-artifacts]\n` +
+      '      With --read-artifacts every byte of the artifacts is compared, not only their number.',
+    run: async ({ 'read-artifacts': readArtifacts, ...values }, { environment, clock, print }) => {
       const store = await storeOf(values, environment);
-      const { databasePath, exists, openDatabase } = await import('./data-directory.ts');
+      const { dataDirectory } = store;
+      const { databasePath, exists, openDatabase, storagePaths } = await import('./data-directory.ts');
       if (store.database === undefined && !(await exists(databasePath(store.dataDirectory)))) {
         throw usage(`${store.dataDirectory} holds no database of a server: name its --data-dir`);
       }
       const { checks } = await import('./doctor.ts');
+      const { lookIntoObjectStorage } = await import('../object-storage/open-object-storage.ts');
+      const storage = await lookIntoObjectStorage(
+        await storageOf(values, environment),
+        storagePaths(dataDirectory),
+        clock,
+      );
       const database = await openDatabase(store, clock);
       let faults = 0;
       try {
         for (const { name, find } of checks) {
-          const found = await find({ dataDirectory: store.dataDirectory, database, clock });
+          const found = await find({
+            dataDirectory,
+            database,
+            storage,
+            readArtifacts: readArtifacts === true,
+            clock,
+          });
           print(`${found.length === 0 ? 'ok    ' : 'FAULT '} ${name}`);
           for (const { fault, remedy } of found) print(`       ${fault}\n         -> ${remedy}`);
           faults += found.length;
@@ -210,5 +235,15 @@ async function storeOf(
   await assertNotRootElsewhere(dataDirectory);
   return { dataDirectory, database };
 }
+
+/** Where the artifacts are, as far as a command beside `serve` has to know. */
+const storageOf = (values: OptionValues, environment: Environment) =>
+  readConfiguration(values, environment, [
+    'dataDirectory',
+    'storage',
+    'storageAccessKey',
+    'storageSecretKey',
+    'storageSessionToken',
+  ]);
 
 const usage = (message: string) => new ServerError('badRequest', message);

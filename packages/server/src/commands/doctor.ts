@@ -1,12 +1,13 @@
-import { X509Certificate } from 'node:crypto';
+import { createHash, X509Certificate } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import type { Clock } from '../clock.ts';
 import type { Database } from '../database/open-database.ts';
 import { engineOf } from '../database/sql-differences.ts';
+import type { ObjectKey, ObjectStorage } from '../object-storage/object-storage.ts';
 import { keyPurposes, readSigningKeys } from '../tokens/signing-keys.ts';
-import { artifactsPath, exists, keysPath } from './data-directory.ts';
+import { exists, keysPath } from './data-directory.ts';
 
 /** What is wrong, and what to do about it. */
 export interface Finding {
@@ -17,6 +18,9 @@ export interface Finding {
 interface Patient {
   readonly dataDirectory: string;
   readonly database: Database;
+  readonly storage: ObjectStorage;
+  /** Compare every byte of the artifacts, not only how many there are. */
+  readonly readArtifacts: boolean;
   readonly clock: Clock;
 }
 
@@ -32,7 +36,7 @@ const renewBeforeDays = 30;
 export const checks: readonly Check[] = [
   { name: 'the database is whole', find: integrity },
   { name: 'counters equal what they count', find: counters },
-  { name: 'every artifact has its file', find: artifactFiles },
+  { name: 'every artifact is stored as it was uploaded', find: storedArtifacts },
   { name: 'keys can be used, by their owner alone', find: keys },
   { name: 'certificates are valid for a while', find: certificates },
 ];
@@ -94,26 +98,47 @@ async function counters({ database }: Patient): Promise<Finding[]> {
   return found;
 }
 
-async function artifactFiles({ dataDirectory, database }: Patient): Promise<Finding[]> {
-  const directory = artifactsPath(dataDirectory);
+async function storedArtifacts({ database, storage, readArtifacts }: Patient): Promise<Finding[]> {
   const artifacts = await database.read
-    .selectFrom('artifacts')
-    .select(['tenant', 'id', 'name', 'size_bytes'])
-    .where('deleted', 'is', null)
-    .orderBy('id')
+    .selectFrom('artifacts as a')
+    .leftJoin('artifact_objects as o', (join) =>
+      join.onRef('o.tenant', '=', 'a.tenant').onRef('o.artifact_id', '=', 'a.id'),
+    )
+    .select(['a.tenant', 'a.id', 'a.name', 'a.size_bytes', 'o.object_id', 'o.sha256'])
+    .where('a.deleted', 'is', null)
+    .orderBy('a.id')
     .execute();
   const found: Finding[] = [];
-  for (const { tenant, id, name, size_bytes: size } of artifacts) {
-    const path = join(directory, tenant, id);
-    const has = (await exists(path)) ? (await stat(path)).size : undefined;
-    if (has === size) continue;
-    const fault = has === undefined ? 'is missing' : `has ${has} bytes instead of ${size}`;
+  for (const { tenant, id, name, size_bytes: sizeBytes, object_id: objectId, sha256 } of artifacts) {
+    const key = { tenant, id: objectId ?? id };
+    // Servers of before kept no checksum.
+    const expected = { sizeBytes, sha256: readArtifacts ? sha256 : null };
+    const fault = await faultOf(storage, key, expected);
+    if (fault === undefined) continue;
     found.push({
-      fault: `${path} of artifact ${name} ${fault}`,
+      fault: `${tenant}/${key.id} of artifact ${name} ${fault}`,
       remedy: 'put it back from a backup, or delete the artifact and upload it again',
     });
   }
   return found;
+}
+
+async function faultOf(
+  storage: ObjectStorage,
+  key: ObjectKey,
+  { sizeBytes, sha256 }: { readonly sizeBytes: number; readonly sha256: string | null },
+): Promise<string | undefined> {
+  const object = await storage.get(key);
+  if (object === undefined) return 'is missing';
+  if (object.sizeBytes !== sizeBytes || sha256 === null) {
+    await object.close();
+    return object.sizeBytes === sizeBytes
+      ? undefined
+      : `has ${object.sizeBytes} bytes instead of ${sizeBytes}`;
+  }
+  const hash = createHash('sha256');
+  for await (const chunk of object.content(0, sizeBytes - 1)) hash.update(chunk as Uint8Array);
+  return hash.digest('hex') === sha256 ? undefined : 'is not what was uploaded: its SHA-256 is another';
 }
 
 async function keys({ dataDirectory }: Patient): Promise<Finding[]> {

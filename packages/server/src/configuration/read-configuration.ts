@@ -150,7 +150,9 @@ function contradictions(configuration: Configuration): string[] {
       : ['--tls-cert and --tls-key go together']),
     ...(storage === undefined || (storageAccessKey !== undefined && storageSecretKey !== undefined)
       ? []
-      : ['--storage needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the files or settings that stand for them']),
+      : [
+          '--storage needs AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the files or settings that stand for them',
+        ]),
     ...(http === true && tlsCertificate !== undefined ? ['--http and --tls-cert exclude each other'] : []),
   ];
 }

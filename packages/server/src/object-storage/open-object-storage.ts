@@ -5,7 +5,7 @@ import type { Clock } from '../clock.ts';
 import { writeDurably } from '../write-durably.ts';
 import { openFileSystemStorage } from './file-system-storage.ts';
 import { ObjectStorageError, type ObjectStorage } from './object-storage.ts';
-import { readS3Location, type S3Location } from './s3-location.ts';
+import { readS3Location, s3LocationForm, type S3Location } from './s3-location.ts';
 import { s3Requests, type S3Credentials, type S3Requests } from './s3-requests.ts';
 import { s3Storage } from './s3-storage.ts';
 
@@ -26,8 +26,8 @@ export interface StoragePaths {
 }
 
 /**
- * The storage that is meant: a bucket, or the directory. A bucket, or the part of it below the prefix, is one server's: it removes
- * what none of its artifacts refers to. So its first server marks it, and any other is refused.
+ * The storage that is meant, for a server: a bucket, or the directory. A bucket, or the part of it below the prefix, is one
+ * server's: it removes what none of its artifacts refers to. So its first server marks it, and any other is refused.
  * Throws ObjectStorageError `refused`, `unreachable`.
  */
 export async function openObjectStorage(
@@ -35,13 +35,33 @@ export async function openObjectStorage(
   paths: StoragePaths,
   clock: Clock,
 ): Promise<ObjectStorage> {
-  if (configuration.storage === undefined) return openFileSystemStorage(paths.artifacts);
+  const bucket = bucketOf(configuration);
+  if (bucket !== undefined) {
+    const { location, credentials } = bucket;
+    await claim(s3Requests(location, credentials, clock), location, await ownerOf(paths.owner));
+  }
+  return lookIntoObjectStorage(configuration, paths, clock);
+}
+
+/** The same for somebody who only looks: nothing is marked. */
+export async function lookIntoObjectStorage(
+  configuration: StorageConfiguration,
+  paths: Pick<StoragePaths, 'artifacts'>,
+  clock: Clock,
+): Promise<ObjectStorage> {
+  const bucket = bucketOf(configuration);
+  return bucket === undefined ? openFileSystemStorage(paths.artifacts) : s3Storage({ ...bucket, clock });
+}
+
+function bucketOf(
+  configuration: StorageConfiguration,
+): { readonly location: S3Location; readonly credentials: S3Credentials } | undefined {
+  if (configuration.storage === undefined) return undefined;
   const location = readS3Location(configuration.storage);
-  if (location === undefined)
-    throw new ObjectStorageError('refused', `${configuration.storage} is no bucket`);
-  const credentials = credentialsOf(configuration);
-  await claim(s3Requests(location, credentials, clock), location, await ownerOf(paths.owner));
-  return s3Storage({ location, credentials, clock });
+  if (location === undefined) {
+    throw new ObjectStorageError('refused', `${configuration.storage} is no bucket: give ${s3LocationForm}`);
+  }
+  return { location, credentials: credentialsOf(configuration) };
 }
 
 function credentialsOf(configuration: StorageConfiguration): S3Credentials {
@@ -64,7 +84,7 @@ async function claim(requests: S3Requests, location: S3Location, owner: string):
   if ((await requests.headers({ method: 'HEAD', name })) === undefined) {
     await requests.text({ method: 'PUT', name, body: owner });
   }
-  // Read after it is written: of two that are first at once, one finds the other's.
+  // Two that are first at the same moment may both pass; one of them is refused at its next start.
   const found = await requests.text({ method: 'GET', name });
   if (found === owner) return;
   throw new ObjectStorageError(

@@ -23,8 +23,8 @@ export interface TestStorage {
 export const everyStorage = {
   kind: (): 'file system' | 's3' => (bucket() === undefined ? 'file system' : 's3'),
 
-  /** Its clock counts in whole seconds, and not exactly ours. */
-  leftoversOlderThanMs: process.env['TANDEM_TEST_S3'] === undefined ? 0 : -5000,
+  /** For `removeLeftovers`, to look at all there is: a bucket counts in whole seconds, and by its own clock. */
+  everythingIsOlderThanMs: (): number => (bucket() === undefined ? 0 : -5000),
 
   /** The storage of that directory: what one opening has stored, the next finds. The clock is for requests to the bucket. */
   open: async (directory: string, clock: Clock = Date.now): Promise<TestStorage> => {

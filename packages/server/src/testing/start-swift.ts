@@ -1,6 +1,6 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { join } from 'node:path';
@@ -9,13 +9,15 @@ import { promisify } from 'node:util';
 import { AwsClient } from 'aws4fetch';
 
 const run = promisify(execFile);
-const startTimeoutMs = 60_000;
+const startTimeoutMs = 120_000;
 
 export interface RunningSwift {
   /** As for `--storage`, with a bucket that is there. */
   readonly storage: string;
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
+  /** How many objects and parts of objects lie on its disk, whatever its interface shows. */
+  readonly filesOnDisk: () => Promise<number>;
   readonly stop: () => Promise<void>;
 }
 
@@ -58,26 +60,46 @@ export async function startSwift(): Promise<RunningSwift> {
       '-U',
       '0',
     ]);
-    await Promise.all(
-      (['account', 'container', 'object'] as const).map(async (part) => {
-        const port = await freePort();
-        await writeRing(directory, part, port);
-        const settings = join(directory, `${part}-server.conf`);
-        await writeFile(settings, storageServer(directory, part, port));
-        start(`/usr/bin/swift-${part}-server`, [settings, '-v']);
-      }),
-    );
+    const ports = { account: await freePort(), container: await freePort(), object: await freePort() };
+    await writeRings(directory, ports);
+    for (const [part, port] of Object.entries(ports)) {
+      const settings = join(directory, `${part}-server.conf`);
+      await writeFile(settings, storageServer(directory, part, port));
+      start(`/usr/bin/swift-${part}-server`, [settings, '-v']);
+    }
     const port = await freePort();
     await writeFile(join(directory, 'proxy-server.conf'), proxyServer(directory, port, memcached));
     start('/usr/bin/swift-proxy-server', [join(directory, 'proxy-server.conf'), '-v']);
+    const filesOnDisk = async () =>
+      (await readdir(join(directory, 'devices'), { recursive: true })).filter((name) =>
+        name.endsWith('.data'),
+      ).length;
     const endpoint = `http://127.0.0.1:${port}`;
     await makeBucket(endpoint, children);
-    return { storage: `s3://${bucket}?endpoint=${endpoint}`, ...credentials, stop };
+    return { storage: `s3://${bucket}?endpoint=${endpoint}`, ...credentials, filesOnDisk, stop };
   } catch (error) {
     await stop();
     throw error;
   }
 }
+
+/** For tests in this process: what opens any storage (every-storage.ts) has a bucket from now on, until what is returned is called. */
+export async function startSwiftForTests(): Promise<() => Promise<void>> {
+  const { stop, ...swift } = await startSwift();
+  Object.assign(process.env, environmentOf(swift));
+  return stop;
+}
+
+/** For tests in processes of their own. */
+export const environmentOf = ({
+  storage,
+  accessKeyId,
+  secretAccessKey,
+}: Pick<RunningSwift, 'storage' | 'accessKeyId' | 'secretAccessKey'>) => ({
+  TANDEM_TEST_S3: storage,
+  AWS_ACCESS_KEY_ID: accessKeyId,
+  AWS_SECRET_ACCESS_KEY: secretAccessKey,
+});
 
 interface Child {
   readonly process: ChildProcess;
@@ -101,14 +123,20 @@ function startProgram(program: string, args: readonly string[], directory: strin
   return { process: child, printed };
 }
 
-async function writeRing(directory: string, part: string, port: number): Promise<void> {
-  const builder = join(directory, `${part}.builder`);
-  const build = (...args: string[]) =>
-    run('/usr/bin/swift-ring-builder', [builder, ...args], { cwd: directory });
-  // 2^2 partitions, one copy of each, moved whenever.
-  await build('create', '2', '1', '0');
-  await build('add', `r1z1-127.0.0.1:${port}/d1`, '1');
-  await build('rebalance');
+/** One device, 2^2 partitions, one copy of each: what swift-ring-builder does, in one process instead of nine. */
+const ringScript = `
+import sys
+from swift.common.ring import RingBuilder
+for part, port in (pair.split('=') for pair in sys.argv[1:]):
+    builder = RingBuilder(2, 1, 0)
+    builder.add_dev({'region': 1, 'zone': 1, 'ip': '127.0.0.1', 'port': int(port), 'device': 'd1', 'weight': 1})
+    builder.rebalance()
+    builder.get_ring().save(part + '.ring.gz')
+`;
+
+async function writeRings(directory: string, ports: Readonly<Record<string, number>>): Promise<void> {
+  const pairs = Object.entries(ports).map(([part, port]) => `${part}=${port}`);
+  await run('/usr/bin/python3', ['-c', ringScript, ...pairs], { cwd: directory, timeout: startTimeoutMs });
 }
 
 const common = (directory: string, port: number) => `

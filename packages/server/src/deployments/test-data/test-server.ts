@@ -104,7 +104,7 @@ export async function startTestServer(options: TestServerOptions = {}) {
     uploadCompleted: () => undefined,
     storageLimitBytes: options.storageLimitBytes ?? 0,
   });
-  await updates.removeLeftovers(everyStorage.leftoversOlderThanMs);
+  await updates.removeLeftovers(everyStorage.everythingIsOlderThanMs());
   updates.registerRoutes(
     routeRegistrar(http, {
       authenticate: { user: actorOf('user'), device: actorOf('device'), internal: actorOf('internal') },
