@@ -73,7 +73,7 @@ describe('a search that takes for ever', () => {
   it('keeps no server from stopping', async () => {
     // The thread is ended with the server; PostgreSQL hears of it when the time is up.
     const limits = { runMs: everyDatabase.engine() === 'sqlite' ? 60_000 : 2000 };
-    const other = await startWholeServer({ searchLimits: limits });
+    await using other = await startWholeServer({ searchLimits: limits });
     const { token } = await acceptedDevice(other, { sn: 'two' });
     const long = [{ name: 'long', value: `${'a'.repeat(301)}b` }];
     await other.request('PATCH', reporting, { token, body: long });
@@ -88,7 +88,7 @@ describe('a search that takes for ever', () => {
     );
     assert.equal(await Promise.race([asked, wait(300, 'under way')]), 'under way');
     const from = performance.now();
-    await other[Symbol.asyncDispose]();
+    await other.server.close();
     assert.ok(performance.now() - from < 20_000);
     assert.ok(['cut', 503].includes(await asked));
   });
