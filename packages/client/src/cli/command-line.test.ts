@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { moduleImage, writeArtifactFile } from '@tandem/artifact';
 import { buildBundle } from '../../build-bundle.ts';
+import { distinctNodes } from './distinct-nodes.ts';
 import { programs, type CommandDescription, type ProgramName } from './command-line.ts';
 import { fromSingleDash } from './single-dash.ts';
 
@@ -253,19 +254,4 @@ describe('the launcher in the source tree', () => {
 
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
   yield await Promise.resolve(bytes);
-}
-
-/** Every Node of version 20 or later in PATH, this one first. */
-function distinctNodes(): { path: string; version: string }[] {
-  const found = new Map<string, string>();
-  for (const path of [
-    process.execPath,
-    ...(process.env['PATH'] ?? '').split(':').map((place) => join(place, 'node')),
-  ]) {
-    const { status, stdout } = spawnSync(path, ['--version'], { encoding: 'utf8' });
-    const version = (stdout ?? '').trim().replace(/^v/, '');
-    const isNewEnough = status === 0 && Number(version.split('.')[0]) >= 20;
-    if (isNewEnough && !found.has(version)) found.set(version, path);
-  }
-  return [...found].map(([version, path]) => ({ path, version }));
 }
