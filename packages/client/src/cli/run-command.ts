@@ -158,7 +158,7 @@ async function runDaemon(
 }
 
 async function runFlash(
-  _ground: ClientGround,
+  { system }: ClientGround,
   parsed: ParsedArguments,
   { print, standardInput, signal }: CommandSurroundings,
 ): Promise<number> {
@@ -170,7 +170,7 @@ async function runFlash(
     flushIntervalBytes: bytesOf(parsed, 'fsync-interval') ?? 1024 * 1024,
     writeEverything,
   };
-  const written = await flash(options, standardInput, signal);
+  const written = await flash(options, { standardInput, processes: system.processes }, signal);
   if (writeEverything) print(`Total bytes written: ${written.sizeBytes}`);
   else {
     print('STATISTICS');

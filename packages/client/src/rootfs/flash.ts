@@ -2,12 +2,14 @@ import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { DeviceError } from '../system/device-error.ts';
+import type { Processes } from '../system/system.ts';
 import { blockBytes, writeBlocks, type WrittenImage } from './block-writer.ts';
+import { ubiVolumeAt, writeUbiVolume } from './ubi-volume.ts';
 
 export interface FlashOptions {
   /** Path of the image; `-` is the standard input. */
   readonly input: string;
-  /** Block device or file; a file is made, readable by its owner alone, if it is not there. */
+  /** Block device, UBI volume or file; a file is made, readable by its owner alone, if it is not there. */
   readonly output: string;
   /** Bytes to write; more are left unread. Undefined: the size of the input, when that has one. */
   readonly sizeBytes?: number | undefined;
@@ -17,13 +19,18 @@ export interface FlashOptions {
   readonly writeEverything: boolean;
 }
 
+export interface FlashNeeds {
+  readonly standardInput: () => Readable;
+  readonly processes: Pick<Processes, 'start'>;
+}
+
 /**
  * Writes an image to a device, as the program mender-flash does (client contract 4.3). Durable when resolved. Throws `DeviceError`
  * `badImage` when the size cannot be known, the input is too short, or the output is a kind of device that is not written so.
  */
 export async function flash(
   options: FlashOptions,
-  standardInput: () => Readable,
+  { standardInput, processes }: FlashNeeds,
   signal: AbortSignal,
 ): Promise<WrittenImage> {
   const sizeBytes = options.sizeBytes ?? (await sizeOfInput(options.input));
@@ -31,6 +38,11 @@ export async function flash(
     options.input === '-' ? standardInput() : createReadStream(options.input, { highWaterMark: blockBytes });
   // Otherwise an input that stands still could not be called off.
   const content = addAbortSignal(signal, source);
+  if ((await ubiVolumeAt(options.output)) !== undefined) {
+    await writeUbiVolume(processes, options.output, firstBytes(content, sizeBytes), sizeBytes, signal);
+    const writtenBlocks = Math.ceil(sizeBytes / blockBytes);
+    return { sizeBytes, sameBlocks: 0, writtenBlocks, writtenBytes: sizeBytes };
+  }
   const file = await open(options.output, 'r+').catch(async (error: unknown) => {
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
     return await open(options.output, 'wx+', 0o600);
@@ -39,7 +51,7 @@ export async function flash(
     if ((await file.stat()).isCharacterDevice()) {
       throw new DeviceError(
         'badImage',
-        `Cannot write to ${options.output}: it is a character device. Write a UBI volume with ubiupdatevol.`,
+        `Cannot write to ${options.output}: it is a character device, and no UBI volume.`,
       );
     }
     const written = await writeBlocks(file, firstBytes(content, sizeBytes), signal, {

@@ -2,6 +2,7 @@ import { realpath, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { DeviceError } from '../system/device-error.ts';
 import type { Files } from '../system/system.ts';
+import { ubiNodeOf, ubiVolumeAt, ubiWordOfRoot, usualUbiClass, type UbiVolume } from './ubi-volume.ts';
 
 /** A place for a root file system, as the bootloader numbers it. */
 export interface RootfsPartition {
@@ -9,18 +10,36 @@ export interface RootfsPartition {
   readonly path: string;
   /** The digits at the end of its name: the value of `mender_boot_part`. */
   readonly number: number;
-  readonly isBlockDevice: boolean;
   /** Device number when it is a block device. */
   readonly deviceNumber: number | undefined;
+  /** Set when it is a volume on raw flash, which is written in its own way. */
+  readonly ubiVolume?: UbiVolume | undefined;
 }
+
+/** Where devices and mounts show; tests hand in others. */
+export interface PartitionPlaces {
+  readonly devices: string;
+  readonly mounts: string;
+  readonly ubiClass: string;
+}
+
+export const usualPlaces: PartitionPlaces = {
+  devices: '/dev',
+  mounts: '/proc/self/mounts',
+  ubiClass: usualUbiClass,
+};
 
 export type PartitionPair = readonly [RootfsPartition, RootfsPartition];
 
 /**
- * The two partitions RootfsPartA and RootfsPartB name (client contract 17.1): device nodes, links to them, UBI-style names
- * relative to /dev, or plain files that stand for partitions. Throws `DeviceError` `badPartitions`.
+ * The two partitions RootfsPartA and RootfsPartB name (client contract 17.1): device nodes, links to them, UBI volumes by number
+ * (`ubi0_3`) or name (`ubi0:rootfsa`), or plain files that stand for partitions. Throws `DeviceError` `badPartitions`.
  */
-export async function findPartitions(rootfsPartA: string, rootfsPartB: string): Promise<PartitionPair> {
+export async function findPartitions(
+  rootfsPartA: string,
+  rootfsPartB: string,
+  places = usualPlaces,
+): Promise<PartitionPair> {
   if (rootfsPartA === '' || rootfsPartB === '') {
     throw new DeviceError(
       'badPartitions',
@@ -28,8 +47,8 @@ export async function findPartitions(rootfsPartA: string, rootfsPartB: string): 
     );
   }
   const pair = [
-    await findPartition('RootfsPartA', rootfsPartA),
-    await findPartition('RootfsPartB', rootfsPartB),
+    await findPartition('RootfsPartA', rootfsPartA, places),
+    await findPartition('RootfsPartB', rootfsPartB, places),
   ] as const;
   const [a, b] = pair;
   if (a.path === b.path || a.number === b.number) {
@@ -57,22 +76,25 @@ export function otherPartition([a, b]: PartitionPair, one: RootfsPartition): Roo
 }
 
 /**
- * The one of the pair this system runs from: whose device number the root directory has; where that is neither's (an overlay,
- * a plain file), the one that `root=` on the kernel command line names. Throws `DeviceError` `badPartitions` when that cannot
+ * The one of the pair this system runs from: whose device number the root directory has, or whose UBI volume is mounted there; where
+ * that is neither's (an overlay, a plain file), the one that `root=` on the kernel command line names. Throws `DeviceError` `badPartitions` when that cannot
  * be told, because writing to the running root file system would destroy the device.
  */
 export async function runningPartition(
   files: Pick<Files, 'read'>,
   pair: PartitionPair,
   kernelCommandLine: string,
+  places = usualPlaces,
 ): Promise<RootfsPartition> {
+  const onFlash = await mountedVolume(files, pair, places);
+  if (onFlash !== undefined) return onFlash;
   const rootDevice = (await stat('/')).dev;
   const mounted = pair.find(({ deviceNumber }) => deviceNumber === rootDevice);
   if (mounted !== undefined) return mounted;
 
   const bytes = await files.read(kernelCommandLine, 64 * 1024);
   const root = rootParameter(Buffer.from(bytes ?? '').toString());
-  const path = root === undefined ? undefined : await resolved(deviceOfRootParameter(root));
+  const path = root === undefined ? undefined : await resolved(await deviceOfRootParameter(root, places));
   const named = pair.find((partition) => partition.path === path);
   if (named !== undefined) return named;
   throw new DeviceError(
@@ -82,15 +104,34 @@ export async function runningPartition(
   );
 }
 
-async function findPartition(key: string, configured: string): Promise<RootfsPartition> {
-  const path = await resolved(resolve('/dev', configured));
+async function mountedVolume(
+  files: Pick<Files, 'read'>,
+  pair: PartitionPair,
+  places: PartitionPlaces,
+): Promise<RootfsPartition | undefined> {
+  if (pair.every(({ ubiVolume }) => ubiVolume === undefined)) return undefined;
+  const mounts = Buffer.from((await files.read(places.mounts, 1024 * 1024)) ?? '').toString();
+  const word = ubiWordOfRoot(mounts);
+  const node = word === undefined ? undefined : await ubiNodeOf(word, places.ubiClass);
+  return pair.find(({ ubiVolume }) => ubiVolume !== undefined && ubiVolume.node === node);
+}
+
+async function findPartition(
+  key: string,
+  configured: string,
+  places: PartitionPlaces,
+): Promise<RootfsPartition> {
+  const path = await resolved(
+    resolve(places.devices, (await ubiNodeOf(configured, places.ubiClass)) ?? configured),
+  );
   if (path === undefined)
     throw new DeviceError('badPartitions', `There is no ${configured} (${key} in mender.conf).`);
   const status = await stat(path);
-  if (!status.isBlockDevice() && !status.isFile()) {
+  const ubiVolume = await ubiVolumeAt(path, places.ubiClass);
+  if (ubiVolume === undefined && !status.isBlockDevice() && !status.isFile()) {
     throw new DeviceError(
       'badPartitions',
-      `Cannot install into ${path} (${key}): it is neither a block device nor a file. UBI volumes are not supported yet.`,
+      `Cannot install into ${path} (${key}): it is neither a block device, nor a UBI volume, nor a file.`,
     );
   }
   const digits = /\d+$/.exec(basename(path))?.[0];
@@ -100,12 +141,11 @@ async function findPartition(key: string, configured: string): Promise<RootfsPar
       `Cannot tell the partition number of ${path} (${key}): no digits at its end.`,
     );
   }
-  const isBlockDevice = status.isBlockDevice();
   return {
     path,
     number: Number(digits),
-    isBlockDevice,
-    deviceNumber: isBlockDevice ? status.rdev : undefined,
+    deviceNumber: status.isBlockDevice() ? status.rdev : undefined,
+    ubiVolume,
   };
 }
 
@@ -127,7 +167,9 @@ const linksByTag: Readonly<Record<string, string>> = {
   LABEL: '/dev/disk/by-label/',
 };
 
-function deviceOfRootParameter(root: string): string {
+async function deviceOfRootParameter(root: string, places: PartitionPlaces): Promise<string> {
+  const node = await ubiNodeOf(root, places.ubiClass);
+  if (node !== undefined) return resolve(places.devices, node);
   const [, tag = '', value = ''] = /^([A-Z]+)=(.*)$/.exec(root) ?? [];
   const directory = linksByTag[tag];
   return directory === undefined ? root : directory + value;

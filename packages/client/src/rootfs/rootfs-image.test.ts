@@ -248,7 +248,7 @@ describe('partitions', () => {
       [paths[2], join(home, 'other', 'sdb2'), /numbers must differ/],
       [nameless, paths[2], /no digits/],
       [join(home, 'sda3'), paths[2], /There is no .*sda3 \(RootfsPartA/],
-      [paths[2], '/dev/null', /neither a block device nor a file/],
+      [paths[2], '/dev/null', /neither a block device, nor a UBI volume, nor a file/],
     ] as const) {
       await assert.rejects(findPartitions(a, b), { code: 'badPartitions', message });
     }

@@ -9,6 +9,7 @@ import {
   partitionByNumber,
   runningPartition,
   type PartitionPair,
+  type PartitionPlaces,
   type RootfsPartition,
 } from './partitions.ts';
 import { openInTime, type OpenPartition } from './partition-file.ts';
@@ -29,6 +30,8 @@ export interface RootfsImageOptions {
   readonly stepTimeoutMs: number;
   /** How partitions are opened; in the usual way, each call bounded in time, when not given. */
   readonly openPartition?: OpenPartition;
+  /** Where devices and mounts show; in the usual places when not given. */
+  readonly places?: PartitionPlaces;
 }
 
 /**
@@ -43,7 +46,7 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
   const originalPartFile = join(options.workDirectory, 'tmp', 'orig-part');
 
   const look = async (signal: AbortSignal): Promise<Situation> => {
-    const pair = await findPartitions(options.rootfsPartA, options.rootfsPartB);
+    const pair = await findPartitions(options.rootfsPartA, options.rootfsPartB, options.places);
     const environment = await options.bootEnvironment(signal);
     const variables = await environment.read();
     if (
@@ -61,7 +64,7 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
       environment,
       chosen: partitionByNumber(pair, variables.get('mender_boot_part')),
       onTrial: variables.get('upgrade_available') === '1',
-      running: () => runningPartition(system.files, pair, options.kernelCommandLine),
+      running: () => runningPartition(system.files, pair, options.kernelCommandLine, options.places),
     };
   };
 
@@ -84,14 +87,17 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
         written += 1;
         if (written > 1)
           throw new DeviceError('badImage', 'A root file system artifact must hold exactly one file.');
-        await writeImage(system, inactive, file, signal, { open, progress });
+        // A UBI volume is written as a whole: it cannot be gone on with in the middle.
+        const canGoOn = inactive.ubiVolume === undefined;
+        await writeImage(system, inactive, file, signal, { open, progress: canGoOn ? progress : undefined });
       }
       if (written === 0) throw new DeviceError('badImage', 'The root file system artifact holds no file.');
     },
 
     async storedContent({ target, bytes }, signal) {
       const inactive = await partitionToWrite(await look(signal));
-      return inactive.path === target ? readBack(target, bytes, system.log, signal, open) : undefined;
+      const canGoOn = inactive.path === target && inactive.ubiVolume === undefined;
+      return canGoOn ? readBack(target, bytes, system.log, signal, open) : undefined;
     },
 
     artifactInstall: step(async (signal) => {

@@ -25,7 +25,7 @@ async function partition(sizeBytes: number, content?: Buffer): Promise<RootfsPar
   made += 1;
   const path = join(directory, `partition-${made}`);
   await writeFile(path, content ?? Buffer.alloc(sizeBytes, 0x11));
-  return { path, number: made, isBlockDevice: false, deviceNumber: undefined };
+  return { path, number: made, deviceNumber: undefined };
 }
 
 async function* inPieces(bytes: Buffer, ...sizes: number[]): AsyncGenerator<Uint8Array> {

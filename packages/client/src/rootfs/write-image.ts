@@ -1,11 +1,12 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { DownloadProgress } from '../deployment/payload-installer.ts';
 import { DeviceError } from '../system/device-error.ts';
-import type { System } from '../system/system.ts';
-import { writeBlocks, type WrittenImage } from './block-writer.ts';
+import type { Log, System } from '../system/system.ts';
+import { blockBytes, writeBlocks, type WrittenImage } from './block-writer.ts';
 import { openInTime, type OpenPartition } from './partition-file.ts';
 import type { RootfsPartition } from './partitions.ts';
 import { sha256ReadBack } from './read-back.ts';
+import { writeUbiVolume } from './ubi-volume.ts';
 
 export interface Image {
   readonly name: string;
@@ -47,6 +48,8 @@ export async function writeImage(
         `the image has ${image.sizeBytes} bytes and the partition ${capacityBytes}.`,
     );
   }
+  if (partition.ubiVolume !== undefined)
+    return await writeVolume({ processes, log }, partition, image, signal, open);
   await unmountIfMounted({ processes, log }, partition, signal);
   const where = image.resumedAt === undefined ? '' : ` from byte ${image.resumedAt} on`;
   log('info', `Writing ${image.name}, ${image.sizeBytes} bytes, to ${partition.path}${where}.`);
@@ -57,14 +60,7 @@ export async function writeImage(
       `${image.name} ended after ${written.sizeBytes} of ${image.sizeBytes} bytes. The running system is untouched.`,
     );
   }
-  const found = await sha256ReadBack(partition.path, written.sizeBytes, log, signal, open);
-  if (found !== image.sha256) {
-    throw new DeviceError(
-      'writeFailed',
-      `${partition.path} does not hold what was written to it (SHA-256 ${found}, expected ${image.sha256}): ` +
-        'the medium is failing. The running system is untouched.',
-    );
-  }
+  await checkReadBack(partition, image, log, signal, open);
   log(
     'info',
     `Wrote ${partition.path} and read it back: ${written.writtenBlocks} blocks written, ${written.sameBlocks} were the same already.`,
@@ -99,8 +95,51 @@ async function writeAndSync(
   }
 }
 
+/** Blocks are not compared, and none is kept of an earlier attempt: the kernel takes a volume as a whole or not at all. */
+async function writeVolume(
+  { processes, log }: Pick<System, 'processes' | 'log'>,
+  partition: RootfsPartition,
+  image: Image,
+  signal: AbortSignal,
+  open: OpenPartition,
+): Promise<WrittenImage> {
+  const { name, sizeBytes, content, resumedAt = 0 } = image;
+  if (resumedAt > 0)
+    throw new DeviceError(
+      'badImage',
+      `${name} cannot go on in the middle of ${partition.path}: it is a UBI volume.`,
+    );
+  log('info', `Writing ${name}, ${sizeBytes} bytes, to the UBI volume ${partition.path}.`);
+  await writeUbiVolume(processes, partition.path, content, sizeBytes, signal);
+  await checkReadBack(partition, image, log, signal, open);
+  log('info', `Wrote ${partition.path} and read it back.`);
+  return {
+    sizeBytes,
+    sameBlocks: 0,
+    writtenBlocks: Math.ceil(sizeBytes / blockBytes),
+    writtenBytes: sizeBytes,
+  };
+}
+
+async function checkReadBack(
+  { path }: RootfsPartition,
+  { sizeBytes, sha256 }: Image,
+  log: Log,
+  signal: AbortSignal,
+  open: OpenPartition,
+): Promise<void> {
+  const found = await sha256ReadBack(path, sizeBytes, log, signal, open);
+  if (found === sha256) return;
+  throw new DeviceError(
+    'writeFailed',
+    `${path} does not hold what was written to it (SHA-256 ${found}, expected ${sha256}): ` +
+      'the medium is failing. The running system is untouched.',
+  );
+}
+
 /** Bytes a partition can hold; a plain file stands for a partition of the size it has. */
-async function capacityOf({ path, deviceNumber }: RootfsPartition): Promise<number> {
+async function capacityOf({ path, deviceNumber, ubiVolume }: RootfsPartition): Promise<number> {
+  if (ubiVolume !== undefined) return ubiVolume.capacityBytes;
   if (deviceNumber === undefined) return (await stat(path)).size;
   const text = await readFile(`/sys/dev/block/${majorMinor(deviceNumber)}/size`, 'utf8');
   // The kernel counts in sectors of 512 bytes here, whatever the device's own.

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import type { Readable } from 'node:stream';
+import type { Readable, Writable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Processes, ProcessResult, RunOptions, StartedProcess } from './system.ts';
 
@@ -42,15 +43,18 @@ function startInOwnGroup(
     stdout: collect(child.stdout, maxOutputBytes, options.outputEncoding),
     stderr: collect(child.stderr, maxOutputBytes, options.outputEncoding),
   };
-  // A program that ends without reading its input is its own affair.
-  child.stdin?.on('error', () => undefined).end(options.input);
-
   let timedOut = false;
   let ending: Promise<void> | undefined;
   let ended = false;
   const endGroup = () => {
     if (!ended && child.pid !== undefined) ending ??= endProcessGroup(child.pid, killGraceMs);
   };
+
+  let broken: { readonly cause: unknown } | undefined;
+  const fed = feed(child.stdin, options.input).catch((cause: unknown) => {
+    broken = { cause };
+    endGroup();
+  });
 
   const exited = (async (): Promise<ProcessResult> => {
     const timer = setTimeout(() => {
@@ -72,7 +76,9 @@ function startInOwnGroup(
       ended = true;
       await ending;
       await Promise.all([output.stdout.end(), output.stderr.end()]);
+      await fed;
       if (options.signal.aborted && ending !== undefined && !timedOut) throw reasonOf(options.signal);
+      if (broken !== undefined) throw broken.cause;
       return {
         exitCode: exitCode ?? undefined,
         signal: signal ?? undefined,
@@ -86,6 +92,26 @@ function startInOwnGroup(
     }
   })();
   return { exited, kill: endGroup };
+}
+
+/** Gives the program what it is to read. Rejects when that breaks off; that a program ends without reading it is its own affair. */
+async function feed(stdin: Writable | null, input: RunOptions['input']): Promise<void> {
+  if (stdin === null || input === undefined) return;
+  if (typeof input === 'string' || input instanceof Uint8Array) {
+    stdin.on('error', () => undefined).end(input);
+    return;
+  }
+  let broken: { readonly cause: unknown } | undefined;
+  async function* watched(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+    try {
+      yield* content;
+    } catch (cause) {
+      broken = { cause };
+      throw cause;
+    }
+  }
+  await pipeline(watched(input), stdin).catch(() => undefined);
+  if (broken !== undefined) throw broken.cause;
 }
 
 /** Resolves when no process of the group is left, at the latest a second after SIGKILL. */
