@@ -18,7 +18,7 @@ export async function buildBundle(outfile: string): Promise<void> {
     format: 'esm',
     external: ['node:*'],
     banner: { js: '#!/usr/bin/env node' },
-    // Names stay, for what a device's log shows of a fault; white space is a quarter of the file.
+    // Names stay, for what a device's log shows of a fault; white space is a fifth of the file.
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'none',
