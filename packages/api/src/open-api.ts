@@ -24,6 +24,7 @@ const statusTexts: Readonly<Record<number, string>> = {
   429: 'Too many requests; see Retry-After',
   500: 'Our fault; the log has more under the request id',
   503: 'Not now',
+  507: 'No space left; nothing was stored',
 };
 
 const securityOf = {

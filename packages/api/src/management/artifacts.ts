@@ -77,7 +77,7 @@ export const uploadArtifact = defineEndpoint({
     maxArtifactBytes + maxFormBytes,
   ),
   responses: { 201: empty },
-  errors: [400, 401, 403, 409, 413, 415, 422],
+  errors: [400, 401, 403, 409, 413, 415, 422, 507],
 });
 
 /** Bound of the raw file, in bytes (server contract 1.3). */
@@ -108,7 +108,7 @@ export const generateArtifact = defineEndpoint({
     maxRawFileBytes + maxFormBytes,
   ),
   responses: { 201: empty },
-  errors: [400, 401, 403, 413, 415, 422],
+  errors: [400, 401, 403, 413, 415, 422, 507],
 });
 
 const filters = {

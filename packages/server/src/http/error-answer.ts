@@ -1,5 +1,6 @@
 import type { FastifyError } from 'fastify';
 import { DatabaseError, type DatabaseErrorCode } from '../database/database-error.ts';
+import { saysNoSpace } from '../no-space.ts';
 import { ServerError, type ServerErrorCode } from '../server-error.ts';
 
 /** The one place where errors get their status. */
@@ -50,6 +51,10 @@ export function errorAnswer(error: unknown, requestId: string): ErrorAnswer {
   const fromDatabase = databaseAnswer(error);
   if (fromDatabase !== undefined) {
     return { ...fromDatabase, body: { error: text(error), request_id: requestId } };
+  }
+  if (saysNoSpace(error)) {
+    const message = 'the server has no space left to store this: nothing of it was stored; try again later';
+    return { status: 507, headers: {}, body: { error: message, request_id: requestId } };
   }
   const status = statusOfFramework(error);
   const message =
