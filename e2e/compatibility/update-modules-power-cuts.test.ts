@@ -77,6 +77,9 @@ const settings = (target: string) => ({
   permissions: '600\n',
 });
 const site = (target: string) => ({ 'update.tar': newSite, dest_dir: `${target}/site\n` });
+/** Programs that leave nothing of their own where a rollback would be judged. */
+const programsOfConfiguration = { 'apply/10-zone': '755:#!/bin/sh\nexit 0\n' };
+const configuration = { files: () => ({}), metaData: { zone: 'UTC' } };
 const shop = { files: () => ({ 'manifests.tar.gz': newShop }), metaData: { application_name: 'shop' } };
 
 // prettier-ignore
@@ -88,6 +91,8 @@ const situations: readonly Situation[] = [
   { module: 'docker',      name: 'over running containers',    before: { 'running/old': 'run app:1', 'stopped/x': 'other' }, files: () => ({}), metaData: { containers: ['app:2'] } },
   { module: 'docker-compose', name: 'over the former version', before: { 'apps/shop/current/compose.yaml': 'services: one\n', 'apps/shop/current/.env': '', 'running/shop': 'services: one\n' }, ...shop },
   { module: 'docker-compose', name: 'where there was none',    before: { other: 'other' },                                   ...shop },
+  { module: 'mender-configure', name: 'over a configuration',  before: { 'configuration/device-config.json': '{"zone":"CET"}', ...programsOfConfiguration }, ...configuration },
+  { module: 'mender-configure', name: 'where there was none',  before: programsOfConfiguration,                              ...configuration },
 ];
 
 let made = 0;
@@ -116,6 +121,8 @@ async function device({ before, files, metaData }: Situation) {
           COUNTER: counter,
           TARGET: target,
           TANDEM_APPLICATIONS_DIR: join(target, 'apps'),
+          TEST_CONFIG: join(target, 'configuration/device-config.json'),
+          TEST_APPLY_DIR: join(target, 'apply'),
         },
       });
       let complaint = '';

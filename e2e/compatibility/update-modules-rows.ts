@@ -158,6 +158,17 @@ const shop =
     ...more,
   });
 
+/** A device whose configuration is `before`, with a program that applies what it is given and fails when that says broken. */
+const configured = (before?: string): Tree => ({
+  'apply/10-zone':
+    '755:#!/bin/sh\n! grep -q broken "$1" || exit 7\ncat "$1" > "$TARGET/applied" 2>/dev/null || echo none > "$TARGET/applied"\n',
+  'apply/20-count': '755:#!/bin/sh\necho called >> "$TARGET/calls"\n',
+  ...(before === undefined ? {} : { 'configuration/device-config.json': before }),
+});
+const configuration =
+  (values: Readonly<Record<string, string>>): ModuleRow['artifact'] =>
+  () => ({ files: {}, metaData: values });
+
 export const moduleRows: readonly ModuleRow[] = [
   {
     module: 'directory',
@@ -484,6 +495,97 @@ export const moduleRows: readonly ModuleRow[] = [
     artifact: shop('services: two\n', { metaData: { application_name: '../shop' } }),
     steps: [notBegun(/application_name must be/)],
     after: oldShop,
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'mender-configure',
+    does: 'gives the device its first configuration, which its owner alone can read',
+    before: configured(),
+    artifact: configuration({ zone: 'UTC' }),
+    steps: [installed, committed],
+    after: {
+      ...configured('600:{"zone":"UTC"}'),
+      applied: '{"zone":"UTC"}',
+      calls: 'called\n',
+    },
+    name: 'update-1',
+    notOf: 'debian',
+  },
+  {
+    module: 'mender-configure',
+    does: 'is rolled back by hand to the former configuration, which is applied again',
+    before: configured('{"zone":"CET"}'),
+    artifact: configuration({ zone: 'UTC' }),
+    steps: [installed, rolledBack],
+    after: { ...configured('{"zone":"CET"}'), applied: '{"zone":"CET"}', calls: 'called\ncalled\n' },
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'mender-configure',
+    does: 'goes back by itself when one program fails, having called them all',
+    before: configured('{"zone":"CET"}'),
+    artifact: configuration({ zone: 'broken' }),
+    steps: [failedAndRolledBack(/10-zone ended with exit code 7/)],
+    after: { ...configured('{"zone":"CET"}'), applied: '{"zone":"CET"}', calls: 'called\ncalled\n' },
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'mender-configure',
+    does: 'leaves no configuration where there was none',
+    before: configured(),
+    artifact: configuration({ zone: 'broken' }),
+    steps: [failedAndRolledBack(/could not be applied/)],
+    after: { ...configured(), applied: 'none\n', calls: 'called\ncalled\n' },
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'mender-configure',
+    does: 'asks for a reboot when a program does',
+    before: { ...configured(), 'apply/30-reboot': '755:#!/bin/sh\nexit 20\n' },
+    artifact: configuration({ zone: 'UTC' }),
+    steps: [
+      install(0, [
+        'Installed, but not committed.',
+        "Use 'commit' to update, or 'rollback' to roll back the update.",
+        'At least one payload requested a reboot of the device it updated.',
+      ]),
+      committed,
+    ],
+    after: {
+      ...configured('{"zone":"UTC"}'),
+      'apply/30-reboot': '755:#!/bin/sh\nexit 20\n',
+      applied: '{"zone":"UTC"}',
+      calls: 'called\n',
+    },
+    name: 'update-1',
+    notOf: 'debian',
+  },
+  {
+    module: 'mender-configure',
+    does: 'takes a failure for one, whatever asks for a reboot beside it',
+    before: { ...configured('{"zone":"CET"}'), 'apply/05-reboot': '755:#!/bin/sh\nexit 20\n' },
+    artifact: configuration({ zone: 'broken' }),
+    steps: [failedAndRolledBack(/could not be applied/)],
+    after: {
+      ...configured('{"zone":"CET"}'),
+      'apply/05-reboot': '755:#!/bin/sh\nexit 20\n',
+      applied: '{"zone":"CET"}',
+      calls: 'called\ncalled\n',
+    },
+    name: 'unknown',
+    notOf: 'debian',
+  },
+  {
+    module: 'mender-configure',
+    does: 'refuses an artifact without a configuration',
+    before: configured('{"zone":"CET"}'),
+    artifact: () => ({ files: {} }),
+    steps: [notBegun(/has no meta-data/)],
+    after: configured('{"zone":"CET"}'),
     name: 'unknown',
     notOf: 'debian',
   },

@@ -69,7 +69,12 @@ async function deviceFor(dataDirectory: string, lacks: ModuleRow['lacks']) {
   const device = await makeModuleDevice({
     directory,
     dataDirectory,
-    environment: { TARGET: target, TANDEM_APPLICATIONS_DIR: join(target, 'apps') },
+    environment: {
+      TARGET: target,
+      TANDEM_APPLICATIONS_DIR: join(target, 'apps'),
+      TEST_CONFIG: join(target, 'configuration/device-config.json'),
+      TEST_APPLY_DIR: join(target, 'apply'),
+    },
     ...(lacks === undefined ? {} : { onlyPrograms: basicPrograms }),
   });
   for (const [name, script] of Object.entries(standIns)) {
