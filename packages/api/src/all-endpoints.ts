@@ -2,6 +2,7 @@ import * as deviceAuthentication from './device/authentication.ts';
 import * as deviceConfigurationReports from './device/configuration.ts';
 import * as deviceDeployments from './device/deployments.ts';
 import * as deviceInventory from './device/inventory.ts';
+import * as documentation from './documentation.ts';
 import type { Endpoint } from './endpoint.ts';
 import * as health from './health.ts';
 import * as artifacts from './management/artifacts.ts';
@@ -22,6 +23,7 @@ import * as users from './management/users.ts';
 /** Every module of the contract. A new one is added here, and thereby served in the OpenAPI document and tested. */
 const modules: readonly Readonly<Record<string, unknown>>[] = [
   health,
+  documentation,
   deviceAuthentication,
   deviceInventory,
   deviceDeployments,

@@ -6,6 +6,7 @@ export * from './device/deployments.ts';
 export * from './device/inventory.ts';
 export * from './endpoint.ts';
 export * from './errors.ts';
+export * from './documentation.ts';
 export * from './health.ts';
 export * from './management/artifacts.ts';
 export * from './management/changes.ts';

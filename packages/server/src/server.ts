@@ -1,4 +1,4 @@
-import { allEndpoints, getHealth, getServerIdentity } from '@tandem/api';
+import { allEndpoints, getHealth, getReady, getServerIdentity } from '@tandem/api';
 import { nodeDecompressors } from '@tandem/artifact';
 import { xzDecompressor } from '@tandem/artifact/xz';
 import type { FastifyInstance } from 'fastify';
@@ -8,6 +8,7 @@ import { repeat } from './background/repeat.ts';
 import { registerChangeRoutes } from './changes/change-routes.ts';
 import type { Clock } from './clock.ts';
 import type { Database } from './database/open-database.ts';
+import { registerDocumentationRoutes } from './documentation/documentation-routes.ts';
 import { endPartsOfDecommissioned } from './deployments/device-reports.ts';
 import { createSoftwareUpdates } from './deployments/software-updates.ts';
 import { checkInTimes } from './device-auth/check-in-times.ts';
@@ -20,6 +21,7 @@ import { artifactLinks } from './http/artifact-link.ts';
 import { tokenRefused } from './http/bearer-token.ts';
 import { configurationLinks } from './http/configuration-link.ts';
 import { createHttp } from './http/create-http.ts';
+import { measureRequests, type AnsweredRequest } from './http/measure-requests.ts';
 import { answerOtherMethods } from './http/other-methods.ts';
 import { routeRegistrar, type Authenticate } from './http/register-route.ts';
 import { registerIntegrationRoutes } from './integrations/integration-routes.ts';
@@ -28,6 +30,7 @@ import { createInventory, deviceByAttribute, devicesInGroup, groupOfDevice } fro
 import { reportedTexts } from './inventory/reported-texts.ts';
 import type { Log } from './log.ts';
 import type { ObjectStorage } from './object-storage/object-storage.ts';
+import { readiness } from './operation/readiness.ts';
 import { storedObjectOf } from './releases/artifacts.ts';
 import { ServerError } from './server-error.ts';
 import { signToken, tokenVerifier } from './tokens/json-web-token.ts';
@@ -53,6 +56,8 @@ export interface ServerParts {
   readonly log: Log;
   /** What a user may see. Without it everything, until roles say more. */
   readonly scopeOfUser?: ScopeOfUser;
+  /** Told of every request that was answered, for metrics. */
+  readonly requestAnswered?: ((request: AnsweredRequest) => void) | undefined;
   /** The web interface; without it the server is the API alone. */
   readonly webFiles?: WebFiles | undefined;
   readonly configuration: {
@@ -105,6 +110,7 @@ export function createServer({
   log,
   scopeOfUser = () => Promise.resolve(unbounded),
   webFiles,
+  requestAnswered,
   configuration,
 }: ServerParts): TandemServer {
   // Domains, and what each is told by the others.
@@ -206,6 +212,7 @@ export function createServer({
 
   // Routes.
   const http = createHttp({ tls: configuration.tls, maxBodyBytes, log, clock });
+  if (requestAnswered !== undefined) measureRequests(http, requestAnswered);
   const register = routeRegistrar(http, {
     authenticate: { device, user, internal },
     isAllowed,
@@ -214,6 +221,12 @@ export function createServer({
   let closing: Promise<void> | undefined;
   register(getHealth, async () => {
     if (closing !== undefined) throw new ServerError('unavailable', 'the server is being stopped');
+    return { status: 200, body: { status: 'ready' } };
+  });
+  const partsThatFail = readiness({ database, objectStorage, clock, log });
+  register(getReady, async () => {
+    const failing = closing === undefined ? await partsThatFail() : ['the server is being stopped'];
+    if (failing.length > 0) throw new ServerError('unavailable', `not ready: ${failing.join(', ')}`);
     return { status: 200, body: { status: 'ready' } };
   });
   register(getServerIdentity, async () => ({
@@ -234,6 +247,7 @@ export function createServer({
   registerDeviceConfigurationRoutes(register, configurations);
   registerDeviceConnectionRoutes(register);
   registerIntegrationRoutes(register);
+  registerDocumentationRoutes(register);
   const endChangeStreams = registerChangeRoutes(register, { database, authenticate: user, isAllowed });
   answerOtherMethods(http, allEndpoints);
   serveWebInterface(http, webFiles);

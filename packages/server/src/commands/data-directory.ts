@@ -21,15 +21,17 @@ export const lockPath = (dataDirectory: string): string => join(dataDirectory, '
 
 /**
  * The database that is meant: PostgreSQL by its URL, else SQLite in the data directory, both made and brought up to date if need
- * be. Throws `badRequest` for a URL beside a SQLite database: its artifacts would be taken for nobody's.
+ * be. `committed` is told how many units of work share each commit of SQLite. Throws `badRequest` for a URL beside a SQLite
+ * database: its artifacts would be taken for nobody's.
  */
 export async function openDatabase(
   { dataDirectory, database }: { readonly dataDirectory: string; readonly database: string | undefined },
   clock: Clock,
+  committed?: (units: number) => void,
 ): Promise<Database> {
   await mkdir(dataDirectory, { recursive: true, mode: 0o700 });
   const path = databasePath(dataDirectory);
-  if (database === undefined) return openSqliteDatabase(path, clock);
+  if (database === undefined) return openSqliteDatabase(path, clock, undefined, committed);
   if (await exists(path)) {
     throw new ServerError(
       'badRequest',

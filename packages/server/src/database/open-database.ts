@@ -42,6 +42,7 @@ export async function openSqliteDatabase(
   path: string,
   clock: Clock,
   limits: SearchLimits = searchLimits,
+  committed?: (units: number) => void,
 ): Promise<Database> {
   await makePrivate(path);
   const writer = connect(path);
@@ -61,7 +62,8 @@ export async function openSqliteDatabase(
     run(sql);
     if (sql === 'COMMIT') snapshot.end();
   };
-  const group = groupCommit({ execute, inTransaction: () => writer.isTransaction }, transaction);
+  const connection = { execute, inTransaction: () => writer.isTransaction };
+  const group = groupCommit(connection, transaction, setImmediate, committed);
   return {
     read,
     search,

@@ -33,11 +33,14 @@ const maxUnitsPerCommit = 1000;
  * - Nobody is answered, neither with a result nor with a failure, before the commit: a refusal may rest on what another unit of
  *   the group wrote.
  * - A failed commit is the failure of every unit in it.
+ *
+ * `committed` is told how many units shared each commit.
  */
 export function groupCommit<Tx>(
   connection: WritingConnection,
   tx: Tx,
   defer: (run: () => void) => void = setImmediate,
+  committed: (units: number) => void = () => undefined,
 ): GroupCommit<Tx> {
   const waiting: Unit<Tx>[] = [];
   const idleWaiters: (() => void)[] = [];
@@ -61,6 +64,7 @@ export function groupCommit<Tx>(
         if (group.length >= maxUnitsPerCommit) break;
       }
       connection.execute('COMMIT');
+      committed(group.length);
     } catch (cause) {
       if (connection.inTransaction()) connection.execute('ROLLBACK');
       const failed = new DatabaseError(

@@ -5,6 +5,7 @@ import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest }
 import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { errorAnswer, isUnexpected } from './error-answer.ts';
+import { securityHeaders } from './security-headers.ts';
 
 export interface HttpOptions {
   /** Key and certificate chain in PEM; absent for plain HTTP. */
@@ -22,6 +23,7 @@ const maxParamLength = 4096;
 
 /** The bare server: what holds for every route, whichever domain it belongs to. Routes come by `registerRoute`. */
 export function createHttp({ tls, maxBodyBytes, log, clock }: HttpOptions): FastifyInstance {
+  const safe = securityHeaders(tls !== undefined);
   const common = {
     bodyLimit: maxBodyBytes,
     connectionTimeout: idleTimeoutMs,
@@ -33,7 +35,8 @@ export function createHttp({ tls, maxBodyBytes, log, clock }: HttpOptions): Fast
     exposeHeadRoutes: false,
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
-      void answerError(error, request, reply, log);
+      // Before any hook has run.
+      void answerError(error, request, reply.headers(safe), log);
     },
   } as const;
   const app: FastifyInstance =
@@ -51,14 +54,7 @@ export function createHttp({ tls, maxBodyBytes, log, clock }: HttpOptions): Fast
   readBodiesAsTheyCome(app);
 
   app.addHook('onRequest', async (request, reply) => {
-    reply.headers({
-      'x-men-requestid': request.id,
-      'x-content-type-options': 'nosniff',
-      'x-xss-protection': '1; mode=block',
-      ...(tls === undefined
-        ? {}
-        : { 'strict-transport-security': 'max-age=31536000; includeSubDomains; preload' }),
-    });
+    reply.headers({ 'x-men-requestid': request.id, ...safe });
   });
   let isClosing = false;
   app.addHook('preClose', async () => {
