@@ -20,7 +20,8 @@ export type ResponseBody =
   | { readonly kind: 'stream'; readonly contentType: string; readonly ranged: boolean }
   | { readonly kind: 'empty' };
 
-export type ErrorStatus = 400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 416 | 422 | 429 | 500 | 503 | 507;
+export type ErrorStatus =
+  400 | 401 | 403 | 404 | 405 | 409 | 412 | 413 | 415 | 416 | 422 | 429 | 500 | 503 | 507;
 
 /** One row of the contract. Routes, types, OpenAPI, the typed client and the authorization test all come from it. */
 export interface Endpoint {
