@@ -1,9 +1,4 @@
-import {
-  nodeDecompressors,
-  parseVerificationKey,
-  programDecompressor,
-  type Decompressors,
-} from '@tandem/artifact';
+import { parseVerificationKey } from '@tandem/artifact';
 import { usualGrubDirectories } from '@tandem/boot-environment';
 import type { Configuration } from '../configuration/configuration-keys.ts';
 import { readDeviceType } from '../configuration/device-type.ts';
@@ -15,12 +10,15 @@ import { bootEnvironmentOf } from '../rootfs/bootloader-environment.ts';
 import { rootfsImage } from '../rootfs/rootfs-image.ts';
 import { authenticate } from '../server-connection/authenticate.ts';
 import { connectToServer } from '../server-connection/connect-to-server.ts';
-import { sendHttp, type SendHttp } from '../server-connection/http-exchange.ts';
+import { timeIsSynchronised } from '../server-connection/clock-fault.ts';
+import { httpLimits, sendHttp, type SendHttp } from '../server-connection/http-exchange.ts';
 import { openRequest, type OpenRequest } from '../server-connection/open-request.ts';
 import { keepSession, type KeptSession, type SessionSource } from '../server-connection/session-source.ts';
+import { proxiesOf } from '../server-connection/proxy-choice.ts';
 import { loadTrust } from '../server-connection/tls-trust.ts';
 import { DeviceError } from '../system/device-error.ts';
 import type { System } from '../system/system.ts';
+import { availableDecompressors } from './available-decompressors.ts';
 
 /** What every part of the client is made of, once the command line has been read. */
 export interface ClientGround {
@@ -59,7 +57,7 @@ export async function deploymentNeeds(ground: ClientGround): Promise<DeploymentN
     },
     deviceType: () => readDeviceType(files, deviceTypeFile),
     verificationKeys: await verificationKeys(ground),
-    decompressors,
+    decompressors: await availableDecompressors(files, ground.environment['PATH'] ?? ''),
     builtInInstallers: {
       'rootfs-image': ({ path, log }) =>
         rootfsImage({
@@ -86,8 +84,6 @@ export function serversOf(configuration: Configuration): readonly string[] {
   return configuration.ServerURL === '' ? configuration.Servers : [configuration.ServerURL];
 }
 
-const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY'];
-
 /** The two ways to talk to servers, with the trust of the configuration. */
 export interface Network {
   readonly send: SendHttp;
@@ -96,10 +92,7 @@ export interface Network {
 
 export async function networkOf(ground: ClientGround): Promise<Network> {
   const { system, configuration, environment, version } = ground;
-  const proxy = proxyVariables.find((name) => (environment[name] ?? '') !== '');
-  if (proxy !== undefined)
-    system.log('warning', `${proxy} is set, but proxies are not supported yet: connecting directly.`);
-  const trust = await loadTrust(
+  const fileTrust = await loadTrust(
     system.files,
     {
       serverCertificate: configuration.ServerCertificate,
@@ -109,7 +102,12 @@ export async function networkOf(ground: ClientGround): Promise<Network> {
     },
     system.log,
   );
-  return { send: sendHttp(trust, `Mender/${version}`), open: openRequest(trust) };
+  const trust = { ...fileTrust, proxyFor: proxiesOf(environment) };
+  const clockState = async () => ({
+    now: system.clock.now(),
+    synchronised: await timeIsSynchronised(system.files),
+  });
+  return { send: sendHttp(trust, `Mender/${version}`, httpLimits, clockState), open: openRequest(trust) };
 }
 
 export async function httpOf(ground: ClientGround): Promise<SendHttp> {
@@ -161,15 +159,10 @@ export function keySourceOf({ paths, configuration, passphrase }: ClientGround):
   if (engine !== '' || elsewhere.startsWith('pkcs11:')) {
     return { kind: 'openssl', key: elsewhere, engine, workDirectory: paths.datastore };
   }
-  return { kind: 'file', path: elsewhere || paths.deviceKey, madeElsewhere: elsewhere !== '', passphrase };
+  if (elsewhere !== '') return { kind: 'file', path: elsewhere, madeElsewhere: true, passphrase };
+  const tlsKey = configuration['HttpsClient.Key'] || undefined;
+  return { kind: 'file', path: paths.deviceKey, madeElsewhere: false, passphrase, tlsKey };
 }
-
-/** zstd by Node where it has it, and by the program where not; xz always by the program. */
-const decompressors: Decompressors = {
-  lzma: programDecompressor('xz'),
-  zstd: programDecompressor('zstd'),
-  ...nodeDecompressors,
-};
 
 async function verificationKeys({
   system,

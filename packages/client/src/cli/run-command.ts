@@ -5,6 +5,7 @@ import { flash } from '../rootfs/flash.ts';
 import { showArtifact, showProvides } from '../standalone/show-artifact.ts';
 import { runStandalone, type StandaloneCommand } from '../standalone/run-standalone.ts';
 import { authDaemon, bootstrap, sessionsOfDaemon } from './authentication-commands.ts';
+import { compressionsOf } from './available-decompressors.ts';
 import {
   deploymentNeeds,
   downloadPatience,
@@ -136,6 +137,7 @@ async function runDaemon(
         ...Object.fromEntries(provides),
         device_type: await needs.deviceType(),
         mender_client_version: version,
+        artifact_compressions: compressionsOf(needs.decompressors),
       };
       return await collectInventory(system, paths.inventoryScripts, known, inventorySignal);
     },

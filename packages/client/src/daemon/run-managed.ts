@@ -26,6 +26,7 @@ export async function runManaged(needs: DaemonNeeds, schedule: Schedule, signal:
   try {
     const start = await startState(run, signal);
     await runDeployment(run, start, managedActions, signal);
+    if (run.hangingStorage !== undefined) throw run.hangingStorage;
   } catch (error) {
     if (!signal.aborted) throw error;
     needs.system.log('info', 'Stopped; an update in flight goes on at the next start');

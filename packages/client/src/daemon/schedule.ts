@@ -33,17 +33,23 @@ export function residentSchedule(
     inventoryPoll: {
       intervalMs: intervals.inventoryPollIntervalMs,
       dueAt: clock.now(),
+      waitMs: 0,
       backoff: newBackoff(limits),
     },
     deploymentPoll: {
       intervalMs: intervals.updatePollIntervalMs,
       dueAt: clock.now(),
+      waitMs: 0,
       backoff: newBackoff(limits),
     },
   };
   let wake = new AbortController();
+  const wait = (work: Work, waitMs: number): void => {
+    works[work].dueAt = clock.now() + waitMs;
+    works[work].waitMs = waitMs;
+  };
   const now = (work: Work): void => {
-    works[work].dueAt = clock.now();
+    wait(work, 0);
     wake.abort();
   };
   return {
@@ -53,7 +59,8 @@ export function residentSchedule(
         const next: Work =
           works.inventoryPoll.dueAt <= works.deploymentPoll.dueAt ? 'inventoryPoll' : 'deploymentPoll';
         const waitMs = works[next].dueAt - clock.now();
-        if (waitMs <= 0) return next;
+        // A clock that was set back, by years at times, must not put off what is due by as much.
+        if (waitMs <= 0 || waitMs > works[next].waitMs) return next;
         wake = new AbortController();
         const woken = wake.signal;
         await clock.sleep(waitMs, AbortSignal.any([signal, woken])).catch((error: unknown) => {
@@ -62,14 +69,13 @@ export function residentSchedule(
       }
     },
     done: (work) => {
-      works[work].dueAt = clock.now() + works[work].intervalMs;
+      wait(work, works[work].intervalMs);
       works[work].backoff.reset();
     },
     failed: (work, retryAfterMs) => {
       const waitMs = works[work].backoff.nextWaitMs();
       if (waitMs === 'giveUp') works[work].backoff.reset();
-      works[work].dueAt =
-        clock.now() + (retryAfterMs ?? (waitMs === 'giveUp' ? works[work].intervalMs : waitMs));
+      wait(work, retryAfterMs ?? (waitMs === 'giveUp' ? works[work].intervalMs : waitMs));
     },
     inventoryNow: () => now('inventoryPoll'),
   };

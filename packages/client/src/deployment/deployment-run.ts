@@ -34,6 +34,8 @@ export interface DeploymentRun {
   /** The name under which the deployment was last saved: a state's `saves`, or its `inState`. */
   recordName: string | undefined;
   installer: PayloadInstaller | undefined;
+  /** That a call to a file or device has not come back: no other deployment is begun then. */
+  hangingStorage: Error | undefined;
 }
 
 /** Which of an artifact's bytes, and who is told what artifact it is. */
@@ -53,6 +55,7 @@ export const newDeploymentRun = (
   deployment: undefined,
   recordName: undefined,
   installer: undefined,
+  hangingStorage: undefined,
 });
 
 /** The deployment in flight. */

@@ -36,6 +36,7 @@ const onlyHere = [
   ['Idle *Poll Idle_Leave:*',                                   'without the states that schedule'],
   ['Idle stop Stopped',                                         'a run on demand has an end'],
   ['Download failure Download_Error',                           'without CancelDownload'],
+  ['ReportDownloading failure RollbackNotNeeded',               'a device that cannot decompress the artifact says so before it says that it downloads'],
   ['BeforeCommit stop Stopped',                                 'a standalone update waits here for the commit'],
   ['BeforeCommit failure SupportsRollback',                     'standalone asks the installer here whether it can roll back, and that may fail'],
   ['EndOfDeployment stop Stopped',                              'a standalone update ends here'],

@@ -26,7 +26,7 @@ export const deploymentStates = {
   'Sync_Leave:download':            { does: 'runScripts',                                                                        success: 'ReportDownloading',             failure: 'Sync_Error:download' },
   'Sync_Error:download':            { does: 'runEveryScript',                                                                    success: 'EndOfDeployment',               failure: 'EndOfDeployment' },
   // ---- into storage: nothing of the running system changes ---------------------------------------------------------------------------------------------------------------------------
-  'ReportDownloading':              { does: 'reportDownloading',                                                                 success: 'Download_Enter',                aborted: 'Cleanup' },
+  'ReportDownloading':              { does: 'reportDownloading',                                                                 success: 'Download_Enter',                failure: 'RollbackNotNeeded',          aborted: 'Cleanup' },
   'Download_Enter':                 { does: 'runScripts',          saves: 'update-store',                                        success: 'Download',                      failure: 'Download_Error' },
   'Download':                       { does: 'download',                                                                          success: 'Download_Leave',                failure: 'Download_Error',             nothingToDo: 'Download_Leave:already-installed' },
   'Download_Leave':                 { does: 'runScripts',                                                                        success: 'ReportInstalling',              failure: 'Download_Error' },
@@ -91,7 +91,7 @@ export const actionEvents = {
   waitForWork:                  ['deploymentPoll', 'inventoryPoll', 'stop'],
   submitInventory:              ['success', 'failure'],
   pollForDeployment:            ['success', 'failure', 'nothingToDo'],
-  reportDownloading:            ['success', 'aborted'],
+  reportDownloading:            ['success', 'failure', 'aborted'],
   reportInstalling:             ['success', 'aborted'],
   reportRebooting:              ['success', 'aborted'],
   reportCommitting:             ['success', 'failure', 'aborted'],

@@ -9,7 +9,7 @@ import {
   type DeploymentState,
 } from './deployment-states.ts';
 import { runStateMachine } from './state-machine.ts';
-import { wordsOf } from './update-error.ts';
+import { codeOf, wordsOf } from './update-error.ts';
 
 /**
  * Runs the table of deployment states with these actions until `Stopped`, or until `stopBefore` says so, and returns that state.
@@ -75,6 +75,7 @@ async function save(run: DeploymentRun, state: DeploymentState): Promise<Deploym
     await run.store.update(record);
   } catch (error) {
     run.log('error', `${state}: could not save the state of the deployment: ${wordsOf(error)}`);
+    noteHangingStorage(run, error);
     if (outcome === 'noneFailed') return 'failure';
   }
   return undefined;
@@ -91,6 +92,12 @@ async function act<Run extends DeploymentRun>(
   } catch (error) {
     signal.throwIfAborted();
     run.log('error', `${state}: ${wordsOf(error)}`);
+    noteHangingStorage(run, error);
     return 'failure';
   }
+}
+
+/** A call that hangs stays in this process: once the deployment has ended, the process must make room for another. */
+function noteHangingStorage(run: DeploymentRun, error: unknown): void {
+  if (codeOf(error) === 'storageHangs' && error instanceof Error) run.hangingStorage = error;
 }

@@ -3,7 +3,13 @@ import { appendFile, chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { KeyObject } from 'node:crypto';
-import { moduleImage, nodeDecompressors, writeArtifactFile, type WriteOptions } from '@tandem/artifact';
+import {
+  moduleImage,
+  nodeDecompressors,
+  programDecompressor,
+  writeArtifactFile,
+  type WriteOptions,
+} from '@tandem/artifact';
 import { createDaemon, type DaemonNeeds } from '../daemon/create-daemon.ts';
 import type { DeviceRecords } from '../provides-store/device-store.ts';
 import type { ServerConnection } from '../server-connection/server-connection.ts';
@@ -202,7 +208,7 @@ export function testNeeds(
     },
     deviceType: async () => 'test-board',
     verificationKeys: options.verificationKeys ?? [],
-    decompressors: nodeDecompressors,
+    decompressors: { ...nodeDecompressors, lzma: programDecompressor('xz') },
     builtInInstallers: {},
     limits: {
       stateScriptTimeoutMs: 10_000,

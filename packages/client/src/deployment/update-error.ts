@@ -15,6 +15,7 @@ export const updateErrorCodes = [
   'artifactUnreadable', // the file or address to install from
   'storeUnusable',
   'noDeployment', //       an action that needs an update in flight found none
+  'decompressorMissing',
   'serverNotReached',
 ] as const;
 export type UpdateErrorCode = (typeof updateErrorCodes)[number];

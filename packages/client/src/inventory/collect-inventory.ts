@@ -16,7 +16,7 @@ const scriptTimeoutMs = 10_000;
 export async function collectInventory(
   system: Pick<System, 'files' | 'processes' | 'log'>,
   directory: string,
-  known: Readonly<Record<string, string>>,
+  known: Readonly<Record<string, string | readonly string[]>>,
   signal: AbortSignal,
 ): Promise<readonly InventoryAttribute[]> {
   const scripts = await inventoryScripts(system, directory);
@@ -33,7 +33,7 @@ export async function collectInventory(
       `Cannot collect the inventory: all ${failed} programs in ${directory} failed.`,
     );
   }
-  for (const [name, value] of Object.entries(known)) attributes.set(name, [value]);
+  for (const [name, value] of Object.entries(known)) attributes.set(name, [value].flat());
   return [...attributes]
     .sort(([a], [b]) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
     .map(([name, list]) => ({ name, value: list.length === 1 && list[0] !== undefined ? list[0] : list }));

@@ -1,6 +1,6 @@
-import { delimiter, join } from 'node:path';
 import { inMemoryEnvironment, type BootEnvironment } from '@tandem/boot-environment';
 import { DeviceError } from '../system/device-error.ts';
+import { findProgram } from '../system/find-program.ts';
 import type { System } from '../system/system.ts';
 import { directEnvironments, openWhatIsThere, type EnvironmentPlaces } from './direct-environment.ts';
 import { toolEnvironment } from './tool-environment.ts';
@@ -35,8 +35,8 @@ export function bootEnvironmentOf(
   let opened: BootEnvironment | undefined;
   const throughTools = async (signal: AbortSignal) => {
     for (const pair of toolPairs) {
-      const print = await installed(system, pair.print, searchPath);
-      const set = await installed(system, pair.set, searchPath);
+      const print = await findProgram(system.files, pair.print, searchPath);
+      const set = await findProgram(system.files, pair.set, searchPath);
       if (print === undefined || set === undefined) continue;
       const config = places.fwEnvConfig;
       const args = pair.takesConfig && config !== usualFwEnvConfig ? ['-c', config] : [];
@@ -66,17 +66,4 @@ export function bootEnvironmentOf(
         return kind satisfies never;
     }
   };
-}
-
-async function installed(
-  system: Pick<System, 'files'>,
-  program: string,
-  searchPath: string,
-): Promise<string | undefined> {
-  for (const directory of searchPath.split(delimiter)) {
-    const path = join(directory, program);
-    const found = directory === '' ? undefined : await system.files.kind(path);
-    if (found?.kind === 'file' && found.executable) return path;
-  }
-  return undefined;
 }

@@ -325,10 +325,42 @@ describe('asking for a deployment', () => {
       accepting((request, _body, response) => answer(response, request.method === 'GET' ? 200 : 404, offer)),
     );
     const { connection } = await connect([server.url]);
-    await connection.nextDeployment({ device_type: 'a b', artifact_name: 'r&1' }, forever);
-    assert.equal(
-      server.asked[2]?.url,
-      '/api/devices/v1/deployments/device/deployments/next?artifact_name=r%261&device_type=a+b',
+    await connection.nextDeployment({ device_type: 'a b', artifact_name: 'r&1', kernel: '6' }, forever);
+    const polls = server.asked.slice(1).map(({ method, url, body }) => ({ poll: `${method} ${url}`, body }));
+    const v1 = '/api/devices/v1/deployments/device/deployments/next';
+    const provides = { device_type: 'a b', artifact_name: 'r&1', kernel: '6' };
+    assert.deepEqual(polls, [
+      {
+        poll: 'POST /api/devices/v2/deployments/device/deployments/next',
+        body: JSON.stringify({ device_provides: provides }),
+      },
+      { poll: `POST ${v1}`, body: JSON.stringify(provides) },
+      { poll: `GET ${v1}?artifact_name=r%261&device_type=a+b`, body: '' },
+    ]);
+  });
+
+  test('says that a web page is no answer of a server', async (context) => {
+    const page = '<!DOCTYPE html><title>Sign in to the hotel</title>';
+    const server = await listen(
+      context,
+      accepting((_request, _body, response) =>
+        answer(response, 200, page, { 'Content-Type': 'text/html; charset=utf-8' }),
+      ),
+    );
+    const { connection } = await connect([server.url]);
+    await assert.rejects(connection.nextDeployment({}, forever), {
+      code: 'badAnswer',
+      message: /not JSON; it is a web page: a captive portal/,
+    });
+    await assert.rejects(connection.reportStatus('d', 'success', forever), {
+      code: 'refused',
+      message: /with 200; it is a web page/,
+    });
+    await assert.rejects(
+      async () => {
+        for await (const _bytes of connection.download({ uri: `${server.url}/artifact` }, forever));
+      },
+      { code: 'badAnswer', message: /not an artifact; it is a web page/ },
     );
   });
 

@@ -1,7 +1,15 @@
 import type { Clock, Log } from '../system/system.ts';
 import { errorTextOf, type Session } from './authenticate.ts';
 import { parseDeploymentOffer } from './deployment-offer.ts';
-import { exchange, withoutQuery, type HttpAnswer, type HttpRequest, type SendHttp } from './http-exchange.ts';
+import {
+  exchange,
+  isWebPage,
+  webPageHint,
+  withoutQuery,
+  type HttpAnswer,
+  type HttpRequest,
+  type SendHttp,
+} from './http-exchange.ts';
 import { resumableDownload, type DownloadOptions } from './resumable-download.ts';
 import { retryAfterMs } from './retry-after.ts';
 import type { ServerConnection } from './server-connection.ts';
@@ -84,24 +92,14 @@ export function connectToServer(options: ServerConnectionOptions): ServerConnect
     },
 
     async nextDeployment(deviceProvides, signal) {
-      const json = JSON.stringify({ device_provides: deviceProvides });
-      let answer = await request(
-        { method: 'POST', path: `${deploymentsV2}/next`, json },
-        [200, 204, 404],
-        signal,
-      );
-      if (answer.status === 404) {
-        const query = new URLSearchParams({
-          artifact_name: deviceProvides['artifact_name'] ?? '',
-          device_type: deviceProvides['device_type'] ?? '',
-        });
-        answer = await request(
-          { method: 'GET', path: `${deployments}/next?${query.toString()}` },
-          [200, 204],
-          signal,
-        );
+      for (const ask of waysToAsk(deviceProvides)) {
+        const answer = await request(ask, [200, 204, 404, 405], signal);
+        if (answer.status === 204) return 'nothingToDo';
+        if (answer.status === 200) return parseDeploymentOffer(answer);
       }
-      return answer.status === 204 ? 'nothingToDo' : parseDeploymentOffer(answer.body);
+      throw new ServerError('refused', 'The server knows none of the ways to ask for a deployment (404).', {
+        status: 404,
+      });
     },
 
     async reportStatus(deploymentId, status, signal) {
@@ -143,13 +141,26 @@ interface Call {
   readonly json?: string;
 }
 
+/** The newest first; a server that does not know one answers 404, and the next is tried (client contract 9.1). */
+function waysToAsk(provides: Readonly<Record<string, string>>): readonly Call[] {
+  const query = new URLSearchParams({
+    artifact_name: provides['artifact_name'] ?? '',
+    device_type: provides['device_type'] ?? '',
+  });
+  return [
+    { method: 'POST', path: `${deploymentsV2}/next`, json: JSON.stringify({ device_provides: provides }) },
+    { method: 'POST', path: `${deployments}/next`, json: JSON.stringify(provides) },
+    { method: 'GET', path: `${deployments}/next?${query.toString()}` },
+  ];
+}
+
 function unexpected(call: Call, { status, headers, body }: HttpAnswer, nowMs: number): ServerError {
   const told = errorTextOf(body);
   const redirected = status >= 300 && status < 400 ? '; redirects are not followed, correct ServerURL' : '';
   return new ServerError(
     status === 401 ? 'unauthorized' : 'refused',
     `The server refused ${call.method} ${withoutQuery(call.path)} with ${status}` +
-      `${told === undefined ? '' : ` (${told})`}${redirected}.`,
+      `${told === undefined ? '' : ` (${told})`}${redirected}${isWebPage(headers) ? webPageHint : ''}.`,
     {
       status,
       retryAfterMs:

@@ -1,3 +1,4 @@
+import { isWebPage, webPageHint, type HttpAnswer } from './http-exchange.ts';
 import type { DeploymentOffer } from './server-connection.ts';
 import { ServerError } from './server-error.ts';
 
@@ -5,9 +6,17 @@ import { ServerError } from './server-error.ts';
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
 /** The offer in the answer to a poll (client contract 9.1). Throws `ServerError` `badAnswer` naming all faults. */
-export function parseDeploymentOffer(body: Uint8Array): DeploymentOffer {
+export function parseDeploymentOffer({
+  body,
+  headers,
+}: Pick<HttpAnswer, 'body' | 'headers'>): DeploymentOffer {
+  const json = parseJson(body);
+  if (json === undefined) {
+    const hint = isWebPage(headers) ? webPageHint : '';
+    throw new ServerError('badAnswer', `Cannot use the deployment the server offers: it is not JSON${hint}.`);
+  }
   const faults: string[] = [];
-  const root = objectOf(parseJson(body));
+  const root = objectOf(json);
   const artifact = objectOf(root['artifact']);
   const source = objectOf(artifact['source']);
   const deploymentId = textOf(root['id'], 'id', faults);

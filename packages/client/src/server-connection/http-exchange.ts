@@ -1,6 +1,6 @@
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import type { SecureContext } from 'node:tls';
+import type { IncomingMessage } from 'node:http';
+import { beginRequest, type HttpTrust } from './begin-request.ts';
+import { clockFaultOf, type ClockState } from './clock-fault.ts';
 import { ServerError } from './server-error.ts';
 
 export interface HttpLimits {
@@ -12,13 +12,8 @@ export interface HttpLimits {
   readonly idleMs: number;
 }
 
-export const httpLimits: HttpLimits = { connectMs: 60_000, answerMs: 300_000, idleMs: 300_000 };
-
-/** What a connection is made with; see `tls-trust.ts`. */
-export interface HttpTrust {
-  readonly secureContext: SecureContext;
-  readonly verifyServer: boolean;
-}
+/** A connection that stalls, or whose other end has gone without a word, is noticed within these. */
+export const httpLimits: HttpLimits = { connectMs: 60_000, answerMs: 300_000, idleMs: 60_000 };
 
 export interface HttpRequest {
   readonly method: 'GET' | 'POST' | 'PUT';
@@ -36,46 +31,69 @@ export interface HttpAnswer {
 export type SendHttp = (request: HttpRequest, signal: AbortSignal) => Promise<IncomingMessage>;
 
 /**
- * Sends a request over a connection of its own (client contract 6.1: no keep-alive) and gives the answer as soon as its head is
- * there. Redirects are not followed. Throws `ServerError` `unreachable`, or the signal's reason.
+ * Sends a request over a connection of its own, through a proxy where one is set, and gives the answer as soon as its head is
+ * there. Redirects are not followed. Throws `ServerError` `unreachable` (with `retryAfterMs` when it is a matter of the clock), or the
+ * signal's reason.
  */
-export function sendHttp(trust: HttpTrust, userAgent: string, limits: HttpLimits = httpLimits): SendHttp {
+export function sendHttp(
+  trust: HttpTrust,
+  userAgent: string,
+  limits: HttpLimits = httpLimits,
+  clockState?: () => Promise<ClockState>,
+): SendHttp {
+  const send = sendOnce(trust, userAgent, limits);
+  return async (request, signal) => {
+    try {
+      return await send(request, signal);
+    } catch (error) {
+      throw (await withClockFault(error, request, clockState)) ?? error;
+    }
+  };
+}
+
+/** A certificate that does not fit the time is told as what it is, with a retry soon: the clock may be set at any moment. */
+async function withClockFault(
+  error: unknown,
+  { method, url }: HttpRequest,
+  clockState: (() => Promise<ClockState>) | undefined,
+): Promise<ServerError | undefined> {
+  if (!(error instanceof ServerError) || !(error.cause instanceof Error)) return undefined;
+  const code = 'code' in error.cause ? error.cause.code : undefined;
+  const fault = clockFaultOf(code, (await clockState?.()) ?? { now: NaN, synchronised: undefined });
+  if (fault === undefined) return undefined;
+  return new ServerError('unreachable', `Cannot ${method} ${withoutQuery(url)}: ${fault.reason}.`, {
+    cause: error.cause,
+    retryAfterMs: fault.retryAfterMs,
+  });
+}
+
+function sendOnce(trust: HttpTrust, userAgent: string, limits: HttpLimits): SendHttp {
   return async ({ method, url, headers = {}, body }, signal) => {
     signal.throwIfAborted();
     const unreachable = (reason: string, cause?: unknown) =>
       new ServerError('unreachable', `Cannot ${method} ${withoutQuery(url)}: ${reason}.`, { cause });
-    const options: RequestOptions & { secureContext: SecureContext; rejectUnauthorized: boolean } = {
+    const head = {
       method,
-      agent: false,
       headers: {
         'User-Agent': userAgent,
         ...headers,
         ...(body === undefined ? {} : { 'Content-Length': String(body.length) }),
       },
-      secureContext: trust.secureContext,
-      rejectUnauthorized: trust.verifyServer,
     };
     return await new Promise<IncomingMessage>((resolve, reject) => {
-      const secure = url.startsWith('https:');
-      const outgoing = (secure ? httpsRequest : httpRequest)(url, options);
+      const { outgoing, giveUp } = beginRequest(new URL(url), head, trust, () => clearTimeout(connecting));
       const connecting = setTimeout(() => {
-        outgoing.destroy(unreachable(`no connection within ${limits.connectMs / 1000} s`));
+        giveUp(unreachable(`no connection within ${limits.connectMs / 1000} s`));
       }, limits.connectMs);
       const answering = setTimeout(() => {
-        outgoing.destroy(unreachable(`no answer within ${limits.answerMs / 1000} s`));
+        giveUp(unreachable(`no answer within ${limits.answerMs / 1000} s`));
       }, limits.answerMs);
-      const onAbort = () => outgoing.destroy(asError(signal.reason));
+      const onAbort = () => giveUp(asError(signal.reason));
       signal.addEventListener('abort', onAbort, { once: true });
       const settled = () => {
         clearTimeout(connecting);
         clearTimeout(answering);
       };
-      outgoing.once('socket', (socket) => {
-        socket.setKeepAlive(true, 60_000);
-        socket.once(secure ? 'secureConnect' : 'connect', () => {
-          clearTimeout(connecting);
-        });
-      });
       // Not `once`: an error may come after the answer's head, and then belongs to whoever reads the body.
       outgoing.on('error', (error) => {
         settled();
@@ -155,13 +173,17 @@ export function withoutQuery(url: string): string {
   return url.replace(/[?#].*$/s, '');
 }
 
+/** What answers then is a captive portal, a proxy's own page, or another server than the one meant. */
+export const isWebPage = (headers: IncomingMessage['headers']): boolean =>
+  /^(text\/html|application\/xhtml\+xml)\b/i.test(headers['content-type'] ?? '');
+export const webPageHint =
+  '; it is a web page: a captive portal or a proxy may be in between, or ServerURL may be of another server';
+
 const hints: Readonly<Record<string, string>> = {
   SELF_SIGNED_CERT_IN_CHAIN: 'set ServerCertificate to the file of the certificate authority',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'set ServerCertificate to the file of the certificate',
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'set ServerCertificate to the file of the certificate authority',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'set ServerCertificate to the file of the certificate authority',
-  CERT_NOT_YET_VALID: 'check the clock of this device',
-  CERT_HAS_EXPIRED: 'check the clock of this device and the certificate of the server',
 };
 
 function reasonOf(error: unknown): string {

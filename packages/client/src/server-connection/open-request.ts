@@ -1,7 +1,6 @@
-import { request as httpRequest, type ClientRequest, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
-import type { SecureContext } from 'node:tls';
-import { httpLimits, type HttpTrust } from './http-exchange.ts';
+import type { ClientRequest } from 'node:http';
+import { beginRequest, type HttpTrust } from './begin-request.ts';
+import { httpLimits } from './http-exchange.ts';
 
 export interface OpenRequestOptions {
   readonly method: string;
@@ -19,29 +18,19 @@ export type OpenRequest = (url: string, options: OpenRequestOptions, signal: Abo
 export function openRequest(trust: HttpTrust, limits = httpLimits): OpenRequest {
   return (url, { method, headers }, signal) => {
     const target = new URL(url);
-    const secure = target.protocol === 'https:';
-    const options: RequestOptions & { secureContext: SecureContext; rejectUnauthorized: boolean } = {
-      method,
-      agent: false,
-      headers: ['Host', target.host, ...headers],
-      signal,
-      secureContext: trust.secureContext,
-      rejectUnauthorized: trust.verifyServer,
-    };
-    const outgoing = (secure ? httpsRequest : httpRequest)(target, options);
+    const head = { method, headers: ['Host', target.host, ...headers] };
+    const { outgoing, giveUp } = beginRequest(target, head, trust, () => clearTimeout(connecting));
+    const stop = () => giveUp(signal.reason instanceof Error ? signal.reason : new Error('called off'));
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    outgoing.once('close', () => signal.removeEventListener('abort', stop));
     const limit = (what: string, ms: number) =>
-      setTimeout(() => outgoing.destroy(new Error(`no ${what} within ${ms / 1000} s`)), ms);
+      setTimeout(() => giveUp(new Error(`no ${what} within ${ms / 1000} s`)), ms);
     const connecting = limit('connection', limits.connectMs);
     // Of the head of the answer, once the body is on its way: bodies take as long as they move.
     let answering: NodeJS.Timeout | undefined;
     outgoing.once('finish', () => {
       answering = limit('answer', limits.answerMs);
-    });
-    outgoing.once('socket', (socket) => {
-      socket.setKeepAlive(true, 60_000);
-      socket.once(secure ? 'secureConnect' : 'connect', () => {
-        clearTimeout(connecting);
-      });
     });
     const settled = () => {
       clearTimeout(connecting);

@@ -7,7 +7,15 @@ import {
   versionOf,
   type ArtifactIdentity,
 } from './artifact-identity.ts';
-import { httpLimits, readBody, withoutQuery, type HttpLimits, type SendHttp } from './http-exchange.ts';
+import {
+  httpLimits,
+  isWebPage,
+  readBody,
+  webPageHint,
+  withoutQuery,
+  type HttpLimits,
+  type SendHttp,
+} from './http-exchange.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { ServerError } from './server-error.ts';
 
@@ -161,6 +169,13 @@ async function answer(
     );
     const status = response.statusCode ?? 0;
     if (status === 200 && identity === undefined) {
+      if (isWebPage(response.headers)) {
+        response.destroy();
+        throw new ServerError(
+          'badAnswer',
+          `Cannot download ${withoutQuery(uri)}: the answer is not an artifact${webPageHint}.`,
+        );
+      }
       line.identity = identityOf(response);
       if (line.identity !== undefined) line.request.onIdentity?.(line.identity);
       return response;

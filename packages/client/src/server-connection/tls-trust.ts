@@ -1,6 +1,6 @@
 import { rootCertificates, createSecureContext } from 'node:tls';
 import type { Log, Files } from '../system/system.ts';
-import type { HttpTrust } from './http-exchange.ts';
+import type { HttpTrust } from './begin-request.ts';
 import { ServerError } from './server-error.ts';
 
 export interface TrustOptions {

@@ -57,7 +57,7 @@ export async function clearDeployment(run: DeploymentRun): Promise<'success'> {
 }
 
 /** The log is closed, others may update, and the server hears what the device now is. */
-export async function endDeployment(run: ManagedRun): Promise<'success'> {
+export async function endDeployment(run: ManagedRun): Promise<'success' | 'stop'> {
   run.log('info', 'End of the deployment');
   run.log = run.needs.system.log;
   run.deploymentLog = undefined;
@@ -67,7 +67,7 @@ export async function endDeployment(run: ManagedRun): Promise<'success'> {
   await run.release?.();
   run.release = undefined;
   run.schedule.inventoryNow();
-  return 'success';
+  return run.hangingStorage === undefined ? 'success' : 'stop';
 }
 
 function providesOf({ artifactName, artifactGroup, payloads }: Deployment) {

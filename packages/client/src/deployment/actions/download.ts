@@ -13,6 +13,7 @@ import {
   type DeploymentRun,
 } from '../deployment-run.ts';
 import { keepProgress, type ProgressKeeper } from '../download-progress.ts';
+import { decompressorMissing } from '../require-decompressor.ts';
 import { UpdateError, wordsOf } from '../update-error.ts';
 import { beginDownload, type DownloadStart } from './begin-download.ts';
 import { withProgress } from './log-progress.ts';
@@ -104,6 +105,7 @@ async function downloadFrom(
     }
     return 'success';
   } catch (error) {
+    if (error instanceof ArtifactError && error.code === 'noDecompressor') throw decompressorMissing(error);
     const refusal = error instanceof ArtifactError ? signatureRefusals.get(error.code) : undefined;
     if (refusal === undefined) throw error;
     throw new UpdateError('artifactRefused', `${refusal}: ${wordsOf(error)}`, { cause: error });

@@ -1,10 +1,14 @@
 import type { ReportableStatus } from '../../server-connection/server-connection.ts';
 import { deploymentOf } from '../deployment-run.ts';
 import type { ManagedRun } from '../managed-run.ts';
+import { requireDecompressor } from '../require-decompressor.ts';
 import { wordsOf } from '../update-error.ts';
 
-export const reportDownloading = async (run: ManagedRun, signal: AbortSignal) =>
-  reportOnce(run, 'downloading', signal);
+/** Not before it is known that this device can read the artifact. */
+export const reportDownloading = async (run: ManagedRun, signal: AbortSignal) => {
+  await requireDecompressor(run, signal);
+  return reportOnce(run, 'downloading', signal);
+};
 export const reportInstalling = async (run: ManagedRun, signal: AbortSignal) =>
   reportOnce(run, 'installing', signal);
 export const reportRebooting = async (run: ManagedRun, signal: AbortSignal) =>
