@@ -15,12 +15,16 @@ export function readRequest(endpoint: Endpoint) {
   return (request: FastifyRequest) => {
     const params = request.params;
     assertAccepted('path', checkParams, params);
-    const search = new URL(request.url, 'http://any').searchParams;
-    const query = querySchema === undefined ? {} : readQuery(search, querySchema);
+    const query = querySchema === undefined ? {} : readQuery(queryOf(request.url), querySchema);
     assertAccepted('query', checkQuery, query);
     return { params, query, body: readBody(request.body) };
   };
 }
+
+const queryOf = (url: string): URLSearchParams => {
+  const mark = url.indexOf('?');
+  return new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1));
+};
 
 function bodyReader(body: RequestBody | undefined): (received: unknown) => unknown {
   switch (body?.kind) {
