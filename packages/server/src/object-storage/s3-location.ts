@@ -22,7 +22,9 @@ const parameters = ['endpoint', 'region', 'addressing', 'public-endpoint'];
 /** Reads `s3LocationForm`; undefined for anything else. Without an endpoint it is Amazon's, of the region. */
 export function readS3Location(text: string): S3Location | undefined {
   const [, bucket, path = '', query = ''] =
-    /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:\/[A-Za-z0-9._-]+)*)\/?(?:\?(.*))?$/.exec(text) ?? [];
+    /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])((?:\/[A-Za-z0-9][A-Za-z0-9._-]*)*)\/?(?:\?(.*))?$/.exec(
+      text,
+    ) ?? [];
   const given = new URLSearchParams(query);
   if (bucket === undefined || [...given.keys()].some((name) => !parameters.includes(name))) return undefined;
   const region = given.get('region') ?? 'us-east-1';

@@ -21,8 +21,6 @@ export interface TestStorage {
  * are in the environment. So every test that goes through here holds for both; the suite server-s3 runs them once more.
  */
 export const everyStorage = {
-  kind: (): 'file system' | 's3' => (bucket() === undefined ? 'file system' : 's3'),
-
   /** For `removeLeftovers`, to look at all there is: a bucket counts in whole seconds, and by its own clock. */
   everythingIsOlderThanMs: (): number => (bucket() === undefined ? 0 : -5000),
 
@@ -46,7 +44,7 @@ const credentials = (): S3Credentials => ({
 const bucket = (): string | undefined => process.env['TANDEM_TEST_S3'];
 
 /** A prefix of its own for each directory: as good as an empty bucket. */
-export function locationFor(directory: string): S3Location | undefined {
+function locationFor(directory: string): S3Location | undefined {
   const given = bucket();
   if (given === undefined) return undefined;
   const prefix = createHash('sha256').update(directory).digest('hex').slice(0, 16);
