@@ -10,6 +10,7 @@ import { fromSingleDash } from './cli/single-dash.ts';
 import { openTerminal } from './cli/terminal.ts';
 import { installationPaths } from './configuration/installation-paths.ts';
 import { loadConfiguration } from './configuration/load-configuration.ts';
+import { codeOf } from './deployment/update-error.ts';
 import { linuxSystem, systemClock } from './system/linux-system.ts';
 import { logLines } from './system/log-lines.ts';
 import { logLevels, type Log, type LogLevel } from './system/system.ts';
@@ -24,10 +25,20 @@ export async function main(programName: ProgramName, running: NodeJS.Process): P
     return await run(programName, running);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    if (programs[programName].generation === 3 && error instanceof CommandLineError) stderr(`${reason}\n`);
-    else stderr(`Could not fulfill request: ${reason}\n`);
+    stderr(`${failurePrefix(programName, error)}${reason}\n`);
+    // Node would wait at its end for the call that does not come back. Ended so, the service manager starts another process.
+    if (codeOf(error) === 'storageHangs') running.kill(running.pid, 'SIGKILL');
     return 1;
   }
+}
+
+/** What scripts that read stderr look for (client contract 2.1, 2.6 and 3.1). */
+function failurePrefix(programName: ProgramName, error: unknown): string {
+  const isMistyped = error instanceof CommandLineError;
+  if (isMistyped && programs[programName].generation === 3) return '';
+  return isMistyped && programName === 'mender-auth'
+    ? 'Failed to process command line options: '
+    : 'Could not fulfill request: ';
 }
 
 async function run(programName: ProgramName, running: NodeJS.Process): Promise<number> {

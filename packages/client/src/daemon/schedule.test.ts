@@ -6,7 +6,7 @@ import { residentSchedule } from './schedule.ts';
 /** A clock on which sleeping moves the time. */
 function clockByHand(): Clock & { at: number } {
   const clock = {
-    at: 1_000_000,
+    at: Date.UTC(2030, 0, 1),
     now: () => clock.at,
     sleep: async (ms: number, signal: AbortSignal) => {
       signal.throwIfAborted();
@@ -25,6 +25,20 @@ const intervals = {
 const { signal } = new AbortController();
 
 describe('the schedule of a resident client', () => {
+  test('asks soon when the clock was set back by years, instead of waiting for them', async () => {
+    const clock = clockByHand();
+    const schedule = residentSchedule(intervals, clock);
+    for (let i = 0; i < 2; i++) {
+      const work = await schedule.nextWork(signal);
+      assert.ok(work !== 'stop');
+      schedule.done(work);
+    }
+    clock.at -= 4 * 365 * 24 * 3_600_000;
+    const setBack = clock.at;
+    await schedule.nextWork(signal);
+    assert.ok(clock.at - setBack <= intervals.inventoryPollIntervalMs, `${clock.at - setBack} ms later`);
+  });
+
   test('has both due at the start, then each at its interval', async () => {
     const clock = clockByHand();
     const start = clock.at;

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
@@ -64,6 +64,24 @@ describe('the device store', () => {
 });
 
 describe('the update lock', () => {
+  test('removes what processes left that were killed while they took it, and nothing of those that live', async (t) => {
+    const path = await directory(t);
+    const leftover = (end: string) =>
+      join(path, `tandem-update.lock.00000000-0000-4000-8000-00000000000${end}`);
+    await writeFile(leftover('1'), 'another-boot 1 2');
+    await writeFile(leftover('2'), '');
+    await utimes(leftover('2'), 1, 1);
+    await writeFile(leftover('3'), '');
+    await writeFile(join(path, 'tandem-update.lock.of-someone'), 'another-boot 1 2');
+    const release = await updateLock(path)();
+    assert.ok(release !== 'heldByOther');
+    await release();
+    assert.deepEqual((await readdir(path)).toSorted(), [
+      leftover('3').slice(path.length + 1),
+      'tandem-update.lock.of-someone',
+    ]);
+  });
+
   test('is had by one at a time', async (t) => {
     const take = updateLock(await directory(t));
     const release = await take();

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { link, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Gives the lock back. */
@@ -20,10 +20,11 @@ export function updateLock(datastore: string, holder: LockHolder = processHolder
   const path = join(datastore, 'tandem-update.lock');
   return async () => {
     await mkdir(datastore, { recursive: true, mode: 0o700 });
-    const own = `${path}.${randomUUID()}`;
     const self = await holder.self();
-    await writeFile(own, self, { mode: 0o600 });
+    await removeLeftovers(datastore, self, holder);
+    const own = `${path}.${randomUUID()}`;
     try {
+      await writeFile(own, self, { mode: 0o600 });
       if (!(await linked(own, path))) {
         await removeStale(path, own, holder);
         if (!(await linked(own, path))) return 'heldByOther';
@@ -35,6 +36,25 @@ export function updateLock(datastore: string, holder: LockHolder = processHolder
       await rm(own, { force: true });
     }
   };
+}
+
+/** What a process left that was killed while it took the lock: files of its own that were not yet linked, or not removed. */
+async function removeLeftovers(datastore: string, self: string, holder: LockHolder): Promise<void> {
+  for (const name of await readdir(datastore)) {
+    if (!ownFile.test(name)) continue;
+    const path = join(datastore, name);
+    const found = await readIfThere(path);
+    // An empty one is being written, or was when its writer died; the next look at it, a minute later, tells.
+    if (found === undefined || found === self) continue;
+    if (found === '' ? await isOld(path) : !(await holder.lives(found))) await rm(path, { force: true });
+  }
+}
+
+const ownFile = /^tandem-update\.lock\.[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+async function isOld(path: string): Promise<boolean> {
+  const status = await stat(path).catch(() => undefined);
+  return status !== undefined && Math.abs(Date.now() - status.mtimeMs) > 60_000;
 }
 
 async function removeStale(path: string, own: string, holder: LockHolder): Promise<void> {

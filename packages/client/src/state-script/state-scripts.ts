@@ -91,9 +91,10 @@ async function runStateScript(path: string, needs: StateScriptNeeds, signal: Abo
     const result = await needs.processes.run(path, [], {
       timeoutMs: stateScriptTimeoutMs,
       maxOutputBytes: maxLoggedBytes,
+      onLine: (stream, line) =>
+        needs.log('info', `Collected output (${stream}) while running script: ${line}`),
       signal,
     });
-    logOutput(result, needs.log);
     if (result.exitCode === 0) return;
     if (result.exitCode !== retryLater) {
       throw new UpdateError(
@@ -121,14 +122,6 @@ async function runStateScript(path: string, needs: StateScriptNeeds, signal: Abo
 }
 
 const maxLoggedBytes = 10 * 1024;
-
-function logOutput(result: ProcessResult, log: Log): void {
-  for (const stream of ['stdout', 'stderr'] as const) {
-    for (const line of result[stream].split('\n').filter((text) => text.trim() !== '')) {
-      log('info', `Collected output (${stream}) while running script: ${line}`);
-    }
-  }
-}
 
 /** How a program ended, as the end of a sentence. */
 export function endOf(result: ProcessResult, timeoutMs: number): string {

@@ -1,19 +1,63 @@
 import { constants } from 'node:fs';
-import { access, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import {
+  access,
+  mkdir,
+  open as openFile,
+  readdir,
+  rename as renameFile,
+  rm as removeFile,
+  stat,
+  type FileHandle,
+} from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Files } from './system.ts';
 
+/** What is asked of the file system where something is changed; `node:fs/promises` has more. */
+export interface FileOperations {
+  readonly open: (path: string, flags: string, mode?: number) => Promise<OpenedFile>;
+  readonly rename: (from: string, to: string) => Promise<void>;
+  readonly rm: (
+    path: string,
+    options: { readonly recursive?: boolean; readonly force: boolean },
+  ) => Promise<void>;
+  readonly mkdir: (
+    path: string,
+    options: { readonly recursive: true; readonly mode: number },
+  ) => Promise<string | undefined>;
+}
+
+export type OpenedFile = Pick<FileHandle, 'chmod' | 'sync' | 'close'> & {
+  readonly writeFile: (content: Uint8Array | string) => Promise<void>;
+  readonly stat: () => Promise<{ readonly size: number }>;
+  readonly read: (
+    buffer: Buffer,
+    offset: number,
+    length: number,
+    position: null,
+  ) => Promise<{ readonly bytesRead: number }>;
+};
+
+export const nodeFileOperations: FileOperations = {
+  open: openFile,
+  rename: renameFile,
+  rm: removeFile,
+  mkdir,
+};
+
 /** Files of the running system. Errors are those of `node:fs`, with the path in them. */
-export function linuxFiles(): Files {
+export function linuxFiles(operations: FileOperations = nodeFileOperations): Files {
+  const { open, rename, rm } = operations;
   let temporaries = 0;
   return {
-    read: (path, maxBytes) => orWhenMissing(readBounded(path, maxBytes), undefined),
+    read: (path, maxBytes) => orWhenMissing(readBounded(path, maxBytes, operations), undefined),
 
     async writeDurably(path, content, mode = 0o600) {
       // The process id keeps two programs apart that write the same file, the counter two writes of one program.
       temporaries += 1;
       const temporary = `${path}.${process.pid}-${temporaries}.tmp`;
       try {
+        // Left by a process that was killed here; the same number comes again after a reboot.
+        await rm(temporary, { force: true });
         const file = await open(temporary, 'wx', mode);
         try {
           // The mode given to open is narrowed by the umask.
@@ -28,15 +72,15 @@ export function linuxFiles(): Files {
         await rm(temporary, { force: true });
         throw error;
       }
-      await syncDirectory(dirname(path));
+      await syncDirectory(dirname(path), operations);
     },
 
     async removeDurably(path) {
       await rm(path, { recursive: true, force: true });
-      await orWhenMissing(syncDirectory(dirname(path)), undefined);
+      await orWhenMissing(syncDirectory(dirname(path), operations), undefined);
     },
 
-    makeDirectoryDurably,
+    makeDirectoryDurably: (path, mode) => makeDirectoryDurably(path, mode, operations),
 
     async list(path) {
       const names = await orWhenMissing(readdir(path, { encoding: 'buffer' }), undefined);
@@ -56,7 +100,11 @@ export function linuxFiles(): Files {
   };
 }
 
-async function readBounded(path: string, maxBytes: number): Promise<Uint8Array> {
+async function readBounded(
+  path: string,
+  maxBytes: number,
+  { open }: Pick<FileOperations, 'open'>,
+): Promise<Uint8Array> {
   const file = await open(path, 'r');
   try {
     // The size is not asked for: files of /proc and /sys say 0.
@@ -75,14 +123,15 @@ async function readBounded(path: string, maxBytes: number): Promise<Uint8Array> 
   }
 }
 
-async function makeDirectoryDurably(path: string, mode = 0o700): Promise<void> {
-  const first = await mkdir(path, { recursive: true, mode });
+async function makeDirectoryDurably(path: string, mode = 0o700, operations: FileOperations): Promise<void> {
+  const first = await operations.mkdir(path, { recursive: true, mode });
   if (first === undefined) return;
   // Each directory made is an entry of its parent, and that entry is what must be on disk.
-  for (let made = path; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made));
+  for (let made = path; made.length >= first.length; made = dirname(made))
+    await syncDirectory(dirname(made), operations);
 }
 
-async function syncDirectory(path: string): Promise<void> {
+async function syncDirectory(path: string, { open }: Pick<FileOperations, 'open'>): Promise<void> {
   const directory = await open(path, 'r');
   try {
     await directory.sync();

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { lineSplitter } from './line-splitter.ts';
 import type { Processes, ProcessResult, RunOptions, StartedProcess } from './system.ts';
 
 /** How long a group has between SIGTERM and SIGKILL, by default. */
@@ -40,8 +41,8 @@ function startInOwnGroup(
   });
   const maxOutputBytes = options.maxOutputBytes ?? defaultMaxOutputBytes;
   const output = {
-    stdout: collect(child.stdout, maxOutputBytes, options.outputEncoding),
-    stderr: collect(child.stderr, maxOutputBytes, options.outputEncoding),
+    stdout: collect(child.stdout, maxOutputBytes, options, (line) => options.onLine?.('stdout', line)),
+    stderr: collect(child.stderr, maxOutputBytes, options, (line) => options.onLine?.('stderr', line)),
   };
   let timedOut = false;
   let ending: Promise<void> | undefined;
@@ -140,7 +141,13 @@ function signalGroup(leader: number, signal: NodeJS.Signals | 0): boolean {
 }
 
 /** Keeps the first bytes of a stream and lets the rest run out, so that the program never waits for us. */
-function collect(stream: Readable | null, maxBytes: number, encoding: BufferEncoding = 'utf8') {
+function collect(
+  stream: Readable | null,
+  maxBytes: number,
+  { outputEncoding = 'utf8' }: Pick<RunOptions, 'outputEncoding'>,
+  onLine: (line: string) => void,
+) {
+  const lines = lineSplitter(onLine);
   const chunks: Buffer[] = [];
   let kept = 0;
   const closed = new Promise<void>((resolve) => {
@@ -155,6 +162,7 @@ function collect(stream: Readable | null, maxBytes: number, encoding: BufferEnco
       const part = chunk.subarray(0, maxBytes - kept);
       kept += part.length;
       chunks.push(part);
+      lines.write(part);
     });
   });
   return {
@@ -166,8 +174,9 @@ function collect(stream: Readable | null, maxBytes: number, encoding: BufferEnco
       ]);
       late.abort();
       stream?.destroy();
+      lines.end();
     },
-    text: () => Buffer.concat(chunks).toString(encoding),
+    text: () => Buffer.concat(chunks).toString(outputEncoding),
   };
 }
 

@@ -51,6 +51,8 @@ export interface RunOptions {
   readonly timeoutMs: number;
   /** Of stdout and of stderr each; 64 KiB when not given. */
   readonly maxOutputBytes?: number;
+  /** Told each line that is not blank as it comes, of what is kept (`maxOutputBytes`). */
+  readonly onLine?: (stream: 'stdout' | 'stderr', line: string) => void;
   readonly signal: AbortSignal;
 }
 

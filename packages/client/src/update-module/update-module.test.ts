@@ -231,10 +231,22 @@ describe('the installer of a payload type', () => {
   test('is called with the state and the work tree, in the work tree, and its output is logged', async (t) => {
     const device = await moduleDevice(t, 'echo "$1 $2 $(pwd)"; echo oops >&2');
     await (await device.installer()).artifactInstall(signal);
-    assert.deepEqual(device.logged, [
-      `Update Module output (stdout): ArtifactInstall ${device.tree} ${device.tree}`,
+    assert.deepEqual(device.logged.toSorted(), [
       'Update Module output (stderr): oops',
+      `Update Module output (stdout): ArtifactInstall ${device.tree} ${device.tree}`,
     ]);
+  });
+  test('is heard while it still runs, and not without end', { timeout: 20_000 }, async (t) => {
+    const says = 'echo begun; until [ -e go-on ]; do sleep 0.02; done; yes | head -c 100000; printf end >&2';
+    const device = await moduleDevice(t, says);
+    const installing = (await device.installer()).artifactInstall(signal);
+    while (!device.logged.includes('Update Module output (stdout): begun'))
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    await writeFile(join(device.tree, 'go-on'), '');
+    await installing;
+    assert.equal(device.logged.at(-1), 'Update Module output (stderr): end');
+    assert.ok(device.logged.join('').length < 300_000, 'bounded');
+    assert.ok(device.logged.length < 6000);
   });
   test('is missing in words that name the file', async (t) => {
     const device = await moduleDevice(t, '');

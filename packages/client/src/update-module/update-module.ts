@@ -48,8 +48,11 @@ async function callModule(
   needs: StreamNeeds,
   signal: AbortSignal,
 ): Promise<void> {
-  const result = await needs.processes.run(module.program, [state, module.tree], runOptions(module, signal));
-  logOutput(module.log, result, ['stdout', 'stderr']);
+  const result = await needs.processes.run(
+    module.program,
+    [state, module.tree],
+    runOptions(module, ['stdout', 'stderr'], signal),
+  );
   requireSuccess(module, state, result);
 }
 
@@ -62,9 +65,8 @@ async function ask<Q extends keyof typeof questions>(
   const result = await needs.processes.run(
     module.program,
     [question, module.tree],
-    runOptions(module, signal),
+    runOptions(module, ['stderr'], signal),
   );
-  logOutput(module.log, result, ['stderr']);
   requireSuccess(module, question, result);
   const said = result.stdout.endsWith('\n') ? result.stdout.slice(0, -1) : result.stdout;
   const { answers, whenEmpty } = questions[question];
@@ -104,14 +106,17 @@ async function runDownloadCall(
   signal: AbortSignal,
 ): Promise<'streamed' | 'ignored'> {
   const state = withSizes ? 'DownloadWithFileSizes' : 'Download';
-  const running = needs.processes.start(module.program, [state, module.tree], runOptions(module, signal));
+  const running = needs.processes.start(
+    module.program,
+    [state, module.tree],
+    runOptions(module, ['stdout', 'stderr'], signal),
+  );
   const ended = new AbortController();
   const exited = running.exited.finally(() => ended.abort(new Error('the update module has ended')));
   exited.catch(() => undefined);
   try {
     const streamed = await streamPayload(module.tree, payloadFiles, withSizes, needs, ended.signal, signal);
     const result = await exited;
-    logOutput(module.log, result, ['stdout', 'stderr']);
     requireSuccess(module, state, result);
     return streamed;
   } catch (error) {
@@ -122,7 +127,6 @@ async function runDownloadCall(
     const endedByItself = ended.signal.aborted;
     running.kill();
     const result = await exited;
-    logOutput(module.log, result, ['stdout', 'stderr']);
     if (endedByItself || result.timedOut) requireSuccess(module, state, result);
     else if (!stoppedReading) throw error;
     throw new UpdateError(
@@ -162,10 +166,16 @@ async function storeFiles(
   }
 }
 
-const runOptions = (module: UpdateModule, signal: AbortSignal) => ({
+type Stream = 'stdout' | 'stderr';
+
+/** What the module prints on these streams goes to the log line by line, while it runs: what hangs should have said why before. */
+const runOptions = (module: UpdateModule, logged: readonly Stream[], signal: AbortSignal) => ({
   directory: module.tree,
   timeoutMs: module.timeoutMs,
   maxOutputBytes: 10 * 1024,
+  onLine: (stream: Stream, line: string) => {
+    if (logged.includes(stream)) module.log('info', `Update Module output (${stream}): ${line}`);
+  },
   signal,
 });
 
@@ -176,14 +186,6 @@ function requireSuccess(module: UpdateModule, state: string, result: ProcessResu
     `Update module ${module.program} ${endOf(result, module.timeoutMs)} in ${state}`,
     { path: module.program, exitCode: result.exitCode },
   );
-}
-
-function logOutput(log: Log, result: ProcessResult, streams: readonly ('stdout' | 'stderr')[]): void {
-  for (const stream of streams) {
-    for (const text of result[stream].split('\n').filter((line) => line.trim() !== '')) {
-      log('info', `Update Module output (${stream}): ${text}`);
-    }
-  }
 }
 
 const isBrokenPipe = (error: unknown): boolean =>
