@@ -7,6 +7,7 @@ import type { DeploymentNeeds } from '../deployment/deployment-needs.ts';
 import { openDeviceKey, type KeySource } from '../identity/device-key.ts';
 import { readIdentityData } from '../identity/identity-data.ts';
 import { bootEnvironmentOf } from '../rootfs/bootloader-environment.ts';
+import { rawPartition } from '../rootfs/raw-partition.ts';
 import { rootfsImage } from '../rootfs/rootfs-image.ts';
 import { authenticate } from '../server-connection/authenticate.ts';
 import { connectToServer } from '../server-connection/connect-to-server.ts';
@@ -68,6 +69,16 @@ export async function deploymentNeeds(ground: ClientGround): Promise<DeploymentN
           bootEnvironment,
           workDirectory: path,
           stepTimeoutMs: configuration.ModuleTimeoutSeconds * seconds,
+        }),
+      'raw-partition': ({ path, log }) =>
+        rawPartition({
+          system: { ...system, log },
+          pairsFile: paths.rawPartitions,
+          rootfsPartA: configuration.RootfsPartA,
+          rootfsPartB: configuration.RootfsPartB,
+          kernelCommandLine: paths.kernelCommandLine,
+          bootEnvironment,
+          workDirectory: path,
         }),
     },
     limits: {

@@ -6,6 +6,8 @@ export interface InstallationPaths {
   readonly fallbackConfigurationFile: string;
   /** What an image of generation 3 says it is: `artifact_name=…`. */
   readonly artifactInfo: string;
+  /** Which partitions besides the root file systems there are two of. */
+  readonly rawPartitions: string;
   /** State scripts of the root file system. */
   readonly rootfsScripts: string;
   readonly identityScript: string;
@@ -45,6 +47,7 @@ export function installationPaths(
     configurationFile: options.configurationFile ?? join(configuration, 'mender.conf'),
     fallbackConfigurationFile: options.fallbackConfigurationFile ?? join(datastore, 'mender.conf'),
     artifactInfo: join(configuration, 'artifact_info'),
+    rawPartitions: join(configuration, 'raw-partitions.json'),
     rootfsScripts: join(configuration, 'scripts'),
     identityScript: join(data, 'identity', 'mender-device-identity'),
     inventoryScripts: join(data, 'inventory'),
