@@ -11,6 +11,7 @@ export const mayImport = {
   'artifact-cli': ['artifact'],
   web: ['api'],
   demo: ['api', 'boot-environment'],
+  simulator: ['api'],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Packages of which only types may be imported, and by whom: they must not reach the device's bundle. */
