@@ -17,9 +17,9 @@ export interface ObjectStorage {
   /** Also succeeds when there is none. */
   delete(key: ObjectKey): Promise<void>;
   /** Every object stored more than `olderThanMs` ago, in no order; for finding those that nothing refers to. */
-  keys(olderThanMs: number): AsyncIterable<ObjectKey>;
+  keys(olderThanMs: number, signal?: AbortSignal): AsyncIterable<ObjectKey>;
   /** Removes what uploads left that broke off without a word (a power cut), begun more than `olderThanMs` ago; returns how many. */
-  removeUnfinished(olderThanMs: number): Promise<number>;
+  removeUnfinished(olderThanMs: number, signal?: AbortSignal): Promise<number>;
   /** Undefined where objects can be had through the server alone. */
   readonly links: DirectLinks | undefined;
 }

@@ -126,10 +126,12 @@ export async function abortUpload(requests: S3Requests, name: string, uploadId: 
 export async function* unfinishedUploads(
   requests: S3Requests,
   prefix: string,
+  signal?: AbortSignal,
 ): AsyncGenerator<{ readonly name: string; readonly uploadId: string; readonly begun: string | undefined }> {
   let position: Record<string, string> = {};
   for (;;) {
-    const page = await requests.text({ method: 'GET', query: { uploads: '', prefix, ...position } });
+    const query = { uploads: '', prefix, ...position };
+    const page = await requests.text({ method: 'GET', query, signal });
     for (const entry of elements(page, 'Upload')) {
       const [name, uploadId] = [textOf(entry, 'Key'), textOf(entry, 'UploadId')];
       if (name !== undefined && uploadId !== undefined) {

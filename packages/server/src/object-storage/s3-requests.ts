@@ -25,8 +25,8 @@ export interface S3Request {
 
 export type S3Requests = ReturnType<typeof s3Requests>;
 
-/** How long an answer may take to begin; a part of an upload is sent before it. */
-const answerTimeoutMs = 300_000;
+/** How long an answer may take to begin, and to come after a part of an upload that is sent before it. */
+const answerTimeoutMs = { withoutBody: 30_000, withBody: 300_000 };
 const maxAttempts = 5;
 const firstWaitMs = 100;
 const maxTextBytes = 4 * 1024 ** 2;
@@ -62,7 +62,8 @@ export function s3Requests(location: S3Location, credentials: S3Credentials, clo
       },
     }).sign();
     const patience = new AbortController();
-    const timeout = setTimeout(() => patience.abort(new Error('no answer in time')), answerTimeoutMs);
+    const limitMs = answerTimeoutMs[body === undefined ? 'withoutBody' : 'withBody'];
+    const timeout = setTimeout(() => patience.abort(new Error('no answer in time')), limitMs);
     try {
       return await fetch(signed.url, {
         method,

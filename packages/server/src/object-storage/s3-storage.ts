@@ -63,11 +63,11 @@ export function s3Storage({ location, credentials, clock }: S3World): ObjectStor
       await requests.headers({ method: 'DELETE', name: objectName(location, key) });
     },
 
-    keys: async function* (olderThanMs) {
+    keys: async function* (olderThanMs, signal) {
       let position: Record<string, string> = {};
       for (;;) {
         const query = { 'list-type': '2', prefix: location.prefix, ...position };
-        const page = await requests.text({ method: 'GET', query });
+        const page = await requests.text({ method: 'GET', query, signal });
         for (const entry of elements(page, 'Contents')) {
           const key = keyOf(location, textOf(entry, 'Key'));
           if (key !== undefined && isOlder(textOf(entry, 'LastModified'), olderThanMs)) yield key;
@@ -78,9 +78,9 @@ export function s3Storage({ location, credentials, clock }: S3World): ObjectStor
       }
     },
 
-    removeUnfinished: async (olderThanMs) => {
+    removeUnfinished: async (olderThanMs, signal) => {
       let removed = 0;
-      for await (const { name, uploadId, begun } of unfinishedUploads(requests, location.prefix)) {
+      for await (const { name, uploadId, begun } of unfinishedUploads(requests, location.prefix, signal)) {
         if (keyOf(location, name) === undefined || !isOlder(begun, olderThanMs)) continue;
         await abortUpload(requests, name, uploadId);
         removed += 1;

@@ -142,10 +142,10 @@ export function createArtifacts(needs: ArtifactNeeds) {
 
     /** Removes what uploads left in the storage when the power went, and the bytes no artifact refers to; older than that only. */
     removeLeftovers: async (olderThanMs: number, signal?: AbortSignal): Promise<void> => {
-      const unfinished = await storage.removeUnfinished(olderThanMs);
+      const unfinished = await storage.removeUnfinished(olderThanMs, signal);
       if (unfinished > 0)
         needs.log('warning', 'removed what uploads that broke off left', { count: unfinished });
-      for await (const key of storage.keys(olderThanMs)) {
+      for await (const key of storage.keys(olderThanMs, signal)) {
         signal?.throwIfAborted();
         if (await artifactStore.forTenant(key.tenant).isObjectUsed(database.read, key.id)) continue;
         if (await needs.isWaiting(key)) continue;
