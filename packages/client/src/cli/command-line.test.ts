@@ -75,6 +75,17 @@ describe('mistakes on the command line', () => {
     });
   }
 
+  test('of mender-auth are told in its words', () => {
+    for (const [args, message] of [
+      [['bootstrap', '--once'], "Unrecognized option '--once'"],
+      [['authenticate'], 'No such action: authenticate'],
+      [['daemon'], 'Cannot run in daemon mode with no server URL specified'],
+    ] as const) {
+      const { status, stderr } = run('mender-auth', ...args);
+      assert.deepEqual([status, stderr], [1, `Failed to process command line options: ${message}\n`]);
+    }
+  });
+
   test('no command at all gives the help, and is one', () => {
     const { status, stdout, stderr } = run('mender-update');
     assert.match(stdout, /^NAME\n {3}mender-update - /);

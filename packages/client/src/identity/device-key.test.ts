@@ -193,4 +193,19 @@ describe('a device key in a file', () => {
       });
     });
   }
+
+  test('is that of TLS where a client of 3.x left no other, so that the server goes on knowing the device', async () => {
+    const tlsKey = await written('tls.key', privatePem(pairs['P-256'].privateKey));
+    const source: KeySource = {
+      kind: 'file',
+      path: join(directory, 'own.pem'),
+      madeElsewhere: false,
+      tlsKey,
+    };
+    const shared = await openDeviceKey(system, source, forever);
+    assert.equal(shared.publicKeyPem, pairs['P-256'].publicKey.export({ type: 'spki', format: 'pem' }));
+    await written('own.pem', privatePem(pairs.ed25519.privateKey));
+    const own = await openDeviceKey(system, source, forever);
+    assert.equal(own.publicKeyPem, pairs.ed25519.publicKey.export({ type: 'spki', format: 'pem' }));
+  });
 });

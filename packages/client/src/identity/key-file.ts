@@ -10,6 +10,11 @@ export interface KeyFile {
   /** A key made elsewhere is never made or replaced here. */
   readonly madeElsewhere: boolean;
   readonly passphrase?: string | undefined;
+  /**
+   * HttpsClient.Key, which clients of 3.x signed with, too: where it is and no key of its own was ever made, the server knows the
+   * device by it.
+   */
+  readonly tlsKey?: string | undefined;
 }
 
 /**
@@ -19,7 +24,10 @@ export interface KeyFile {
 export async function loadOrMakeDeviceKey(files: Files, place: KeyFile): Promise<DeviceKey> {
   const pem = await files.read(place.path, 64 * 1024);
   if (pem === undefined) {
-    if (place.madeElsewhere) throw fault(place.path, 'there is no such file (Security.AuthPrivateKey)');
+    if (place.tlsKey !== undefined) {
+      return await loadOrMakeDeviceKey(files, { path: place.tlsKey, madeElsewhere: true });
+    }
+    if (place.madeElsewhere) throw fault(place.path, 'there is no such file');
     return await makeDeviceKey(files, place);
   }
   await closeToOthers(place.path);
