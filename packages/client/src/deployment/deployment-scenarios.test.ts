@@ -1,11 +1,17 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { rm, writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import type { SavedName } from './deployment-states.ts';
-import { bootTestDevice, makeTestDevice, removeTestDevice, type TestDevice } from './test-device.ts';
+import {
+  bootTestDevice,
+  makeTestDevice,
+  removeTestDevice,
+  type BootEnd,
+  type TestDevice,
+} from './test-device.ts';
 
 /*
  * Whole deployments on a device of real files, programs and scripts, as data. Each row: how the device and its server behave, and
@@ -22,6 +28,11 @@ interface Scenario {
   readonly fails?: readonly string[];
   readonly failsOnce?: readonly string[];
   readonly abortsAt?: readonly string[];
+  /** Do not end by themselves; their time is up after 0.7 s here. */
+  readonly hangs?: readonly string[];
+  /** Are ended by SIGKILL in their midst. */
+  readonly die?: readonly string[];
+  readonly storeIsReadOnly?: true;
   /** After each of these records is saved, one after the other, the power is cut. */
   readonly powerCutIn?: readonly SavedName[];
   /** This `version` file is overwritten by the new software, so at the first reboot. */
@@ -61,6 +72,21 @@ const untilCommitted = [...untilRebooted, ...committed];
 const good = [...untilCommitted, 'Cleanup'];
 
 const reported = ['downloading', 'installing', 'rebooting', 'installing'];
+
+/** How a deployment goes on when this call or script does not do its work. */
+// prettier-ignore
+const failuresOfEach: readonly ({ readonly in: string } & Pick<Scenario, 'reboot' | 'expectChain' | 'expectStatuses' | 'expectName'>)[] = [
+  { in: 'Download_Enter',        expectChain: ['Download_Enter', 'Download_Error'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
+  { in: 'Download',              expectChain: [...inStorage.slice(0, 3), 'Download_Error', 'Cleanup'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
+  { in: 'ArtifactInstall_Enter', expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall_Error', ...back], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { in: 'ArtifactInstall',       expectChain: [...inStorage, ...installed.slice(0, 2), 'ArtifactInstall_Error', ...back], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { in: 'NeedsArtifactReboot',   expectChain: [...untilInstalled, 'SupportsRollback', ...rolledBack, ...failed, 'Cleanup'], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
+  { in: 'ArtifactVerifyReboot',  expectChain: [...untilInstalled, 'ArtifactReboot_Enter', '(reboot)', 'ArtifactVerifyReboot', 'ArtifactReboot_Error', ...back], expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
+  { in: 'ArtifactCommit_Enter',  expectChain: [...untilRebooted, 'ArtifactCommit_Enter', 'ArtifactCommit_Error', ...back], expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
+  { in: 'ArtifactCommit',        expectChain: [...untilRebooted, ...committed.slice(0, 2), 'ArtifactCommit_Error', ...back], expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
+  { in: 'ArtifactCommit_Leave',  expectChain: [...untilCommitted, 'ArtifactCommit_Error', 'Cleanup'], expectStatuses: [...reported, 'failure'], expectName: 'version-2_INCONSISTENT' },
+  { in: 'Cleanup',               expectChain: good, expectStatuses: [...reported, 'failure'], expectName: 'version-2' },
+];
 
 // prettier-ignore
 const scenarios: readonly Scenario[] = [
@@ -138,6 +164,16 @@ const scenarios: readonly Scenario[] = [
     expectChain: [...untilInstalled, 'ArtifactReboot_Enter', '(reboot)', 'ArtifactVerifyReboot', 'SupportsRollback', 'ArtifactRollback', 'NeedsArtifactReboot',
       '(reboot)', 'ArtifactVerifyRollbackReboot', 'ArtifactFailure', 'Cleanup'],
     expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-2_INCONSISTENT' },
+
+  // ---- each call hanging, or killed: as if it had failed
+  ...failuresOfEach.flatMap(({ in: name, ...row }) => [
+    { name: `${name} hangs: ended when its time is up, then as a failure`, hangs: [name], ...row },
+    { name: `${name} is killed: as a failure`, die: [name], ...row },
+  ]),
+
+  // ---- the store cannot be written
+  { name: 'a store that is read-only: nothing is begun', storeIsReadOnly: true,
+    expectChain: ['Download_Error'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
 
   // ---- on the way back
   { name: 'a module that cannot roll back leaves the device inconsistent', rollback: 'No', fails: ['ArtifactInstall'],
@@ -235,10 +271,13 @@ describe('a deployment', { concurrency: 8 }, () => {
       const cuts = [...(scenario.powerCutIn ?? [])];
       for (let boot = 1, end = ''; end !== 'idle'; boot++) {
         assert.ok(boot < 20, 'the device never comes to rest');
-        end = await bootTestDevice(
-          device.directory,
-          cuts[0] === undefined ? {} : { powerCutAfterSaving: cuts[0] },
-        ).catch(() => 'idle');
+        end =
+          scenario.powerCutIn === undefined
+            ? await bootTestDevice(device.directory, {
+                ...(scenario.storeIsReadOnly === true ? { storeIsReadOnly: true } : {}),
+                ...(scenario.hangs === undefined ? {} : { timeoutMs: 700 }),
+              }).catch(() => 'idle')
+            : await bootInProcessOfItsOwn(device, cuts[0]);
         if (end === 'powerCut') cuts.shift();
         if (end === 'rebooted' && scenario.rebootSpoils !== undefined) {
           await writeFile(join(device.directory, scenario.rebootSpoils), '99');
@@ -282,8 +321,8 @@ describe('a client killed with SIGKILL while a program runs', { concurrency: 6 }
       let kills = 0;
       for (let boot = 1; ; boot++) {
         assert.ok(boot < 10, 'the device never comes to rest');
-        const signal = await bootInProcessOfItsOwn(device);
-        if (signal === 'SIGKILL') kills++;
+        const end = await bootInProcessOfItsOwn(device);
+        if (end === 'powerCut') kills++;
         else if ((await device.records()).state === undefined) break;
       }
       assert.equal(kills, 1);
@@ -295,10 +334,20 @@ describe('a client killed with SIGKILL while a program runs', { concurrency: 6 }
 
 async function instruct(
   device: TestDevice,
-  { reboot = 'Automatic', rollback = 'Yes', fails = [], failsOnce = [], abortsAt = [] }: Partial<Scenario>,
+  {
+    reboot = 'Automatic',
+    rollback = 'Yes',
+    fails = [],
+    failsOnce = [],
+    abortsAt = [],
+    hangs = [],
+    die = [],
+  }: Partial<Scenario>,
 ): Promise<void> {
   await device.set('answer', 'NeedsArtifactReboot', reboot);
   await device.set('answer', 'SupportsRollback', rollback);
+  for (const name of hangs) await device.set('hang', name);
+  for (const name of die) await device.set('dieIn', name);
   for (const name of fails) await device.set('fail', name);
   for (const name of failsOnce) await device.set('failOnce', name);
   for (const name of abortsAt) await device.set('abortAt', name);
@@ -318,16 +367,14 @@ async function expectScenario(device: TestDevice, scenario: Scenario): Promise<v
   );
 }
 
-async function bootInProcessOfItsOwn(device: TestDevice): Promise<NodeJS.Signals | null> {
-  const child = spawn(
-    process.execPath,
-    [join(import.meta.dirname, 'boot-test-device.ts'), device.directory],
-    {
-      stdio: ['ignore', 'ignore', 'inherit'],
-    },
-  );
-  const [, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
-  // A reboot that the client asked for ends its process by itself; only a stale lock may be left, which the next start must see through.
-  if (signal === null) await rm(join(device.directory, 'data', 'tandem-update.lock'), { force: true });
-  return signal;
+/** Ends with SIGKILL as soon as that record is on disk, if one is named, or when a script says so. */
+async function bootInProcessOfItsOwn(device: TestDevice, cutAfterSaving?: string): Promise<BootEnd> {
+  const program = join(import.meta.dirname, 'boot-test-device.ts');
+  const words = [program, device.directory, ...(cutAfterSaving === undefined ? [] : [cutAfterSaving])];
+  const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'inherit'] });
+  const [exitCode, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
+  if (signal === 'SIGKILL') await appendFile(join(device.directory, 'chain'), '(power cut)\n');
+  if (signal === 'SIGKILL') return 'powerCut';
+  assert.ok(exitCode === 0 || exitCode === 3, `the client ended with ${signal ?? exitCode}`);
+  return exitCode === 3 ? 'rebooted' : 'idle';
 }

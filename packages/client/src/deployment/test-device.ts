@@ -38,6 +38,8 @@ export type Instruction =
   | 'fail' //         exits with 1; the server answers with an error
   | 'failOnce'
   | 'answer' //       what the module prints
+  | 'hang' //         does not end by itself, nor when it is told to
+  | 'dieIn' //        ends itself with SIGKILL
   | 'killClient' //   the script kills the client with SIGKILL, once
   | 'abortAt'; //     the server has aborted: by status and its number, as `installing-2`
 
@@ -51,6 +53,8 @@ name=\${0##*/}
 name=\${1:-\${name%_*}}
 echo "$name" >> '${world}/chain'
 [ -e '${world}/killClient/'"$name" ] && { rm '${world}/killClient/'"$name"; kill -9 "$PPID"; sleep 20; }
+[ -e '${world}/hang/'"$name" ] && { trap '' TERM; while :; do sleep 0.05; done; }
+[ -e '${world}/dieIn/'"$name" ] && kill -9 $$
 [ -e '${world}/failOnce/'"$name" ] && { rm '${world}/failOnce/'"$name"; exit 1; }
 [ -e '${world}/fail/'"$name" ] && { echo "told to fail in $name" >&2; exit 1; }
 [ -e '${world}/answer/'"$name" ] && read -r answer < '${world}/answer/'"$name" && echo "$answer"
@@ -77,6 +81,8 @@ export async function makeTestDevice(
     'fail',
     'failOnce',
     'answer',
+    'hang',
+    'dieIn',
     'killClient',
     'abortAt',
     'scratch',
@@ -143,7 +149,13 @@ export const removeTestDevice = async (device: TestDevice): Promise<void> =>
 export interface BootOptions {
   /** The power is cut as soon as a record of this name is on disk. */
   readonly powerCutAfterSaving?: string;
+  /** What a power cut is. */
+  readonly powerCut?: () => void;
+  /** Nothing can be written to the device's store. */
+  readonly storeIsReadOnly?: boolean;
   readonly verificationKeys?: readonly KeyObject[];
+  /** How long scripts and modules may take; 10 s when not given. */
+  readonly timeoutMs?: number;
   readonly system?: Partial<System>;
 }
 
@@ -189,10 +201,14 @@ export function testNeeds(
     files: {
       ...linux.files,
       writeDurably: async (path, content, mode) => {
+        if (options.storeIsReadOnly === true && path.endsWith('tandem-store.json'))
+          throw new Error(`EROFS: read-only file system, open '${path}'`);
         await linux.files.writeDurably(path, content, mode);
         if (options.powerCutAfterSaving === undefined || !path.endsWith('tandem-store.json')) return;
         const { state } = JSON.parse(String(content)) as DeviceRecords;
-        if (state?.Name === options.powerCutAfterSaving) await die('powerCut');
+        if (state?.Name !== options.powerCutAfterSaving) return;
+        options.powerCut?.();
+        await die('powerCut');
       },
     },
     reboot: async () => die('rebooted'),
@@ -211,10 +227,10 @@ export function testNeeds(
     decompressors: { ...nodeDecompressors, lzma: programDecompressor('xz') },
     builtInInstallers: {},
     limits: {
-      stateScriptTimeoutMs: 10_000,
+      stateScriptTimeoutMs: options.timeoutMs ?? 10_000,
       stateScriptRetryIntervalMs: 10,
       stateScriptRetryTimeoutMs: 50,
-      moduleTimeoutMs: 10_000,
+      moduleTimeoutMs: options.timeoutMs ?? 10_000,
     },
     server: fileServer(directory),
     inventory: async () => [],

@@ -1,6 +1,7 @@
 import { allProvides, type DeviceRecords } from '../../provides-store/device-store.ts';
 import { startDeploymentLog } from '../deployment-log.ts';
 import { changeDeployment, deploymentOf } from '../deployment-run.ts';
+import type { Release } from '../../provides-store/update-lock.ts';
 import type { ManagedRun } from '../managed-run.ts';
 import { UpdateError, wordsOf } from '../update-error.ts';
 import { retryAfterOf } from './report-status.ts';
@@ -47,7 +48,14 @@ export async function pollForDeployment(
   run: ManagedRun,
   signal: AbortSignal,
 ): Promise<'success' | 'failure' | 'nothingToDo'> {
-  const release = await run.takeLock();
+  let release: Release | 'heldByOther';
+  try {
+    release = await run.takeLock();
+  } catch (error) {
+    run.log('error', `Could not take the update lock, so nothing can be updated: ${wordsOf(error)}`);
+    run.schedule.failed('deploymentPoll', undefined);
+    return 'failure';
+  }
   if (release === 'heldByOther') {
     run.log('warning', 'Not asking for a deployment: a standalone update is running');
     run.schedule.done('deploymentPoll');
