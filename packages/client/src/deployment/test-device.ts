@@ -69,6 +69,8 @@ export async function makeTestDevice(
     readonly artifactGroup?: string;
     readonly deviceTypes?: readonly string[];
     readonly write?: WriteOptions;
+    /** Of the payload's one file. */
+    readonly content?: Uint8Array;
   } = {},
 ): Promise<TestDevice> {
   const directory = await mkdtemp(join(tmpdir(), 'test-device-'));
@@ -101,7 +103,7 @@ export async function makeTestDevice(
   ]) {
     await chmod(path, 0o755);
   }
-  await writeFile(at('scratch', 'app.bin'), 'version 2 of the app\n');
+  await writeFile(at('scratch', 'app.bin'), options.content ?? 'version 2 of the app\n');
   await writeArtifactFile(
     {
       artifactName: 'version-2',
