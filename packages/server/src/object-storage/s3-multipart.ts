@@ -25,12 +25,12 @@ export async function storeInParts(
   }
   const uploadId = await beginUpload(requests, name, signal);
   const tags: string[] = [];
-  const send = async (part: Uint8Array<ArrayBuffer>, number: number) => {
+  const send = async (part: Uint8Array, number: number) => {
     tags.push(await sendPart(requests, { name, uploadId, number, part, signal }));
   };
   let sending = send(first.value ?? new Uint8Array(), 1);
   try {
-    let part: IteratorResult<Uint8Array<ArrayBuffer>, void> = second;
+    let part: IteratorResult<Uint8Array, void> = second;
     for (let number = 2; part.done !== true; number += 1) {
       const [next] = await Promise.all([parts.next(), sending]);
       sending = send(part.value, number);
@@ -48,17 +48,21 @@ export async function storeInParts(
   }
 }
 
-/** Each but the last is `partBytes` long; the last, which may be the first, is yielded once `source` has ended. */
-async function* inParts(
-  source: AsyncIterable<Uint8Array>,
-): AsyncGenerator<Uint8Array<ArrayBuffer>, void, void> {
-  let part = Buffer.allocUnsafeSlow(partBytes);
+/**
+ * Each but the last is `partBytes` long; the last, which may be the first, is yielded once `source` has ended. The memory of a part
+ * is that of the third after it: by then it must have been sent.
+ */
+async function* inParts(source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, void> {
+  const buffers: Buffer[] = [];
+  let number = 0;
   let filled = 0;
+  let part: Buffer = (buffers[0] = Buffer.allocUnsafeSlow(partBytes));
   for await (const chunk of source) {
     for (let offset = 0; offset < chunk.length;) {
       if (filled === partBytes) {
         yield part;
-        part = Buffer.allocUnsafeSlow(partBytes);
+        number += 1;
+        part = buffers[number % 3] ??= Buffer.allocUnsafeSlow(partBytes);
         filled = 0;
       }
       const taken = chunk.subarray(offset, offset + partBytes - filled);
@@ -90,7 +94,7 @@ async function beginUpload(
 
 async function sendPart(
   requests: S3Requests,
-  { name, uploadId, number, part, signal }: Upload & { number: number; part: Uint8Array<ArrayBuffer> },
+  { name, uploadId, number, part, signal }: Upload & { number: number; part: Uint8Array },
 ): Promise<string> {
   const query = { partNumber: String(number), uploadId };
   const headers = await requests.headers({ method: 'PUT', name, query, body: part, signal });

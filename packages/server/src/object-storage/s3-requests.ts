@@ -1,4 +1,7 @@
 import { createHash } from 'node:crypto';
+import { once as eventOf } from 'node:events';
+import { request as requestPlainly, type IncomingMessage } from 'node:http';
+import { request as requestSecurely } from 'node:https';
 import { setTimeout as wait } from 'node:timers/promises';
 import { AwsV4Signer } from 'aws4fetch';
 import type { Clock } from '../clock.ts';
@@ -19,14 +22,23 @@ export interface S3Request {
   readonly name?: string;
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
-  readonly body?: Uint8Array<ArrayBuffer> | string;
+  readonly body?: Uint8Array | string | undefined;
   readonly signal?: AbortSignal | undefined;
+}
+
+export interface S3Response {
+  readonly status: number;
+  readonly isSuccess: boolean;
+  readonly headers: Headers;
+  /** Must be read to its end or destroyed. */
+  readonly body: IncomingMessage;
 }
 
 export type S3Requests = ReturnType<typeof s3Requests>;
 
 /** How long an answer may take to begin, and to come after a part of an upload that is sent before it. */
 const answerTimeoutMs = { withoutBody: 30_000, withBody: 300_000 };
+const standstillMs = 300_000;
 const maxAttempts = 5;
 const firstWaitMs = 100;
 const maxTextBytes = 4 * 1024 ** 2;
@@ -47,7 +59,7 @@ const meanings: Readonly<Record<string, ObjectStorageErrorCode>> = {
  * was damaged on the way is refused there. What fails for a moment is asked again, at most five times.
  */
 export function s3Requests(location: S3Location, credentials: S3Credentials, clock: Clock) {
-  const once = async ({ method, name, query, headers, body, signal }: S3Request): Promise<Response> => {
+  const once = async ({ method, name, query, headers, body, signal }: S3Request): Promise<S3Response> => {
     const url = s3Url(location, name);
     for (const [key, value] of Object.entries(query ?? {})) url.searchParams.set(key, value);
     const signed = await new AwsV4Signer({
@@ -65,11 +77,10 @@ export function s3Requests(location: S3Location, credentials: S3Credentials, clo
     const limitMs = answerTimeoutMs[body === undefined ? 'withoutBody' : 'withBody'];
     const timeout = setTimeout(() => patience.abort(new Error('no answer in time')), limitMs);
     try {
-      return await fetch(signed.url, {
+      return await exchange(signed.url, {
         method,
         headers: signed.headers,
-        ...(body === undefined ? {} : { body }),
-        redirect: 'manual',
+        body,
         signal: AbortSignal.any([patience.signal, ...(signal === undefined ? [] : [signal])]),
       });
     } finally {
@@ -78,12 +89,12 @@ export function s3Requests(location: S3Location, credentials: S3Credentials, clo
   };
 
   /** The answer with its body unread; whatever its status is. Throws `unreachable`, and what the signal aborts with. */
-  const ask = async (request: S3Request): Promise<Response> => {
+  const ask = async (request: S3Request): Promise<S3Response> => {
     for (let attempt = 1; ; attempt += 1) {
       try {
         const response = await once(request);
         if (!isPassing(response.status) || attempt === maxAttempts) return response;
-        await response.body?.cancel();
+        response.body.destroy();
       } catch (cause) {
         request.signal?.throwIfAborted();
         if (cause instanceof ObjectStorageError) throw cause;
@@ -106,7 +117,8 @@ export function s3Requests(location: S3Location, credentials: S3Credentials, clo
     text: async (request: S3Request): Promise<string> => {
       const response = await ask(request);
       const text = await boundedText(response);
-      if (!response.ok || /<Error>/.test(text)) throw failure(request, location, response.status, text);
+      if (!response.isSuccess || /<Error>/.test(text))
+        throw failure(request, location, response.status, text);
       return text;
     },
 
@@ -115,14 +127,33 @@ export function s3Requests(location: S3Location, credentials: S3Credentials, clo
       const response = await ask(request);
       const text = await boundedText(response);
       if (response.status === 404 && textOf(text, 'Code') !== 'NoSuchBucket') return undefined;
-      if (!response.ok) throw failure(request, location, response.status, text);
+      if (!response.isSuccess) throw failure(request, location, response.status, text);
       return response.headers;
     },
 
     /** For an answer that was not what was asked for. */
-    failure: async (request: S3Request, response: Response): Promise<ObjectStorageError> =>
+    failure: async (request: S3Request, response: S3Response): Promise<ObjectStorageError> =>
       failure(request, location, response.status, await boundedText(response)),
   };
+}
+
+/** Not `fetch`: it copies every body, and a part of an upload is large. */
+async function exchange(
+  url: URL,
+  { method, headers, body, signal }: Pick<S3Request, 'method' | 'body' | 'signal'> & { headers: Headers },
+): Promise<S3Response> {
+  const send = url.protocol === 'https:' ? requestSecurely : requestPlainly;
+  const outgoing = send(url, { method, headers: Object.fromEntries(headers), signal, timeout: standstillMs });
+  outgoing.on('timeout', () => outgoing.destroy(new Error('the connection stood still')));
+  outgoing.end(body);
+  const [incoming] = (await eventOf(outgoing, 'response')) as [IncomingMessage];
+  // Whoever reads the answer learns of it there.
+  outgoing.on('error', () => undefined);
+  const { statusCode: status = 0 } = incoming;
+  const given = Object.entries(incoming.headers).map(
+    ([name, value]) => [name, String(value)] as [string, string],
+  );
+  return { status, isSuccess: status >= 200 && status < 300, headers: new Headers(given), body: incoming };
 }
 
 /** A link that needs no header but that of the host. */
@@ -171,10 +202,11 @@ function failure(request: S3Request, location: S3Location, status: number, xml: 
 const describe = ({ method, name }: S3Request, { bucket }: S3Location): string =>
   `${method} s3://${bucket}/${name ?? ''}`;
 
-async function boundedText(response: Response): Promise<string> {
+async function boundedText({ body }: S3Response): Promise<string> {
   const pieces: Uint8Array[] = [];
   let length = 0;
-  for await (const piece of response.body ?? []) {
+  // A stream that nobody decodes yields bytes.
+  for await (const piece of body as AsyncIterable<Uint8Array>) {
     length += piece.length;
     if (length > maxTextBytes)
       throw new ObjectStorageError('unreachable', 'an answer of the storage is too long');

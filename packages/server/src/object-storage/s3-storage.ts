@@ -153,7 +153,7 @@ async function* slice(
   const response = await requests.ask(request);
   if (response.status !== (isWhole ? 200 : 206)) throw await requests.failure(request, response);
   let left = last - first + 1;
-  for await (const chunk of response.body ?? []) {
+  for await (const chunk of response.body as AsyncIterable<Uint8Array>) {
     left -= chunk.length;
     yield chunk;
   }
