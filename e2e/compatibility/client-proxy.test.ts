@@ -6,6 +6,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
+import { buildBundle } from '../../packages/client/build-bundle.ts';
 import { startStandInServer } from './stand-in-server.ts';
 import { until } from './until.ts';
 
@@ -58,6 +59,8 @@ async function startTinyproxy(t: TestContext, directory: string) {
 
 async function makeDevice(directory: string, server: Awaited<ReturnType<typeof startStandInServer>>) {
   const at = (...parts: string[]) => join(directory, ...parts);
+  const program = at('mender-update.mjs');
+  await buildBundle(program);
   await mkdir(at('etc'));
   await mkdir(at('data'));
   await mkdir(at('share/identity'), { recursive: true });
@@ -75,8 +78,8 @@ async function makeDevice(directory: string, server: Awaited<ReturnType<typeof s
     }),
   );
   return async (environment: Record<string, string>) => {
-    const program = join(import.meta.dirname, '../../packages/client/bin/mender-update.js');
-    const client = spawn(process.execPath, [program, 'daemon', '--once'], {
+    const node = process.env['TANDEM_CLIENT_NODE'] ?? process.execPath;
+    const client = spawn(node, [program, 'daemon', '--once'], {
       env: {
         PATH: process.env['PATH'],
         MENDER_CONF_DIR: at('etc'),

@@ -62,6 +62,8 @@ export async function makeVirtualDevice({
       UpdatePollIntervalSeconds: 1,
       InventoryPollIntervalSeconds: 1,
       RetryPollIntervalSeconds: 1,
+      // The bus of the machine is not this device's.
+      DBus: { Enabled: false },
       ...settings,
     }),
   );
@@ -92,7 +94,9 @@ export async function makeVirtualDevice({
   const bootUntil = async (enough: () => boolean, ending: NodeJS.Signals): Promise<BootEnd> => {
     await bootloader();
     await rm(at('rebooting'), { force: true });
-    const client = spawn(process.execPath, [program, 'daemon'], {
+    // The bundle runs on older Nodes than the tests: TANDEM_CLIENT_NODE names another.
+    const node = process.env['TANDEM_CLIENT_NODE'] ?? process.execPath;
+    const client = spawn(node, [program, 'daemon'], {
       env: {
         PATH: `${at('bin')}:${process.env['PATH']}`,
         MENDER_CONF_DIR: at('etc'),

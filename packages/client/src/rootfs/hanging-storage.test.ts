@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { constants } from 'node:fs';
 import { mkdtemp, open, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,6 +11,7 @@ import { filesInTime } from '../system/files-in-time.ts';
 import { linuxFiles } from '../system/linux-files.ts';
 import { linuxProcesses } from '../system/linux-processes.ts';
 import { openInTime, type PartitionFile } from './partition-file.ts';
+import { sha256ReadBack } from './read-back.ts';
 import { writeImage } from './write-image.ts';
 
 /*
@@ -26,20 +28,25 @@ const never = new Promise<never>(() => undefined);
 const opened: FileHandle[] = [];
 after(() => Promise.all(opened.map((file) => file.close().catch(() => undefined))));
 
-/** The real file, in which one kind of call never comes back. */
-const hangingIn = (call: keyof PartitionFile | 'open') => async (path: string, flags: 'r+' | number) => {
-  if (call === 'open') return never;
-  const file = await open(path, flags);
-  opened.push(file);
-  const real: PartitionFile = {
-    read: (...to) => file.read(...to),
-    write: (...from) => file.write(...from),
-    datasync: () => file.datasync(),
-    sync: () => file.sync(),
-    close: () => file.close(),
+const standing = (file: FileHandle): PartitionFile => ({
+  read: (...to) => file.read(...to),
+  write: (...from) => file.write(...from),
+  datasync: () => file.datasync(),
+  sync: () => file.sync(),
+  close: () => file.close(),
+});
+
+/** The real file, in which one kind of call does something else. */
+const standingStillIn =
+  (call: keyof PartitionFile | 'open', does: () => Promise<never>) =>
+  async (path: string, flags: 'r+' | number) => {
+    if (call === 'open') return does();
+    const file = await open(path, flags);
+    opened.push(file);
+    return { ...standing(file), [call]: does };
   };
-  return { ...real, [call]: () => never };
-};
+
+const hangingIn = (call: keyof PartitionFile | 'open') => standingStillIn(call, () => never);
 
 describe('a partition whose calls never come back', () => {
   for (const call of ['open', 'read', 'write', 'sync', 'datasync', 'close'] as const) {
@@ -66,6 +73,69 @@ describe('a partition whose calls never come back', () => {
       });
     });
   }
+});
+
+describe('a partition with an error', () => {
+  for (const call of ['open', 'read', 'write', 'sync', 'datasync', 'close'] as const) {
+    test(`in ${call}: what was written is not believed`, async () => {
+      const path = join(directory, `failing-${call}-1`);
+      await writeFile(path, Buffer.alloc(4 * MiB));
+      const bytes = randomBytes(3 * MiB);
+      const content = (async function* () {
+        yield await Promise.resolve(bytes);
+      })();
+      const stored: number[] = [];
+      const writing = writeImage(
+        { processes: linuxProcesses(process.env), log: () => undefined },
+        { path, number: 1, deviceNumber: undefined, ubiVolume: undefined },
+        {
+          name: 'rootfs.ext4',
+          sizeBytes: bytes.length,
+          sha256: createHash('sha256').update(bytes).digest('hex'),
+          content,
+        },
+        forever,
+        {
+          open: openInTime(standingStillIn(call, () => Promise.reject(new Error('EIO: i/o error')))),
+          progress: { isDue: () => true, stored: async (at) => void stored.push(at.bytes) },
+        },
+      );
+      await assert.rejects(writing, /EIO/);
+      if (call === 'datasync') assert.deepEqual(stored, [], 'no progress is told that was not flushed');
+    });
+  }
+
+  test('is read back past the kernel’s memory of it, into memory that is aligned for that', async () => {
+    const path = join(directory, 'read-back-1');
+    const bytes = randomBytes(2 * MiB + 5);
+    await writeFile(path, bytes);
+    const flags: (number | string)[] = [];
+    const addresses: number[] = [];
+    const log: string[] = [];
+    const watched = openInTime(async (at, how) => {
+      flags.push(how);
+      const file = await open(at, how);
+      opened.push(file);
+      return {
+        ...standing(file),
+        read: async (buffer, ...rest) => {
+          addresses.push(buffer.byteOffset % 65_536);
+          return file.read(buffer, ...rest);
+        },
+      };
+    });
+    const found = await sha256ReadBack(
+      path,
+      bytes.length,
+      (_level, line) => log.push(line),
+      forever,
+      watched,
+    );
+    assert.equal(found, createHash('sha256').update(bytes).digest('hex'));
+    assert.ok((Number(flags[0]) & constants.O_DIRECT) !== 0);
+    assert.ok(flags.length === 1 || /cannot be read past the kernel's cache/.test(log.join()));
+    assert.deepEqual([...new Set(addresses)], [0]);
+  });
 });
 
 test('a store that never comes back is a failure in time, whatever is asked of it', async () => {
