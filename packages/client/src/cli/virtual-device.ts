@@ -91,7 +91,7 @@ export async function makeVirtualDevice({
   };
 
   /** Boots and runs the client until it reboots, ends by itself, or `enough` says so. */
-  const bootUntil = async (enough: () => boolean, ending: NodeJS.Signals): Promise<BootEnd> => {
+  const bootUntil = async (enough: (log: string) => boolean, ending: NodeJS.Signals): Promise<BootEnd> => {
     await bootloader();
     await rm(at('rebooting'), { force: true });
     // The bundle runs on older Nodes than the tests: TANDEM_CLIENT_NODE names another.
@@ -114,7 +114,7 @@ export async function makeVirtualDevice({
     const exited = new Promise<Omit<BootEnd, 'log'>>((resolve) => {
       client.once('close', (exitCode, signal) => resolve({ exitCode, signal }));
     });
-    const watch = setInterval(() => enough() && client.kill(ending), 20);
+    const watch = setInterval(() => enough(log) && client.kill(ending), 20);
     const tooLong = setTimeout(() => client.kill('SIGKILL'), 30_000);
     const end = await exited;
     clearInterval(watch);
@@ -122,6 +122,6 @@ export async function makeVirtualDevice({
     return { log, ...end };
   };
   /** The same, ended in the usual way when it is enough; gives the log. */
-  const boot = async (enough: () => boolean) => (await bootUntil(enough, 'SIGTERM')).log;
+  const boot = async (enough: (log: string) => boolean) => (await bootUntil(enough, 'SIGTERM')).log;
   return { boot, bootUntil, bootloader, environment, partitions, active, at };
 }
