@@ -1,11 +1,20 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
-import { join, resolve } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
+import { cpus, tmpdir, totalmem } from 'node:os';
+import { delimiter, dirname, join, resolve } from 'node:path';
+import { writeResult } from './write-result.ts';
 
-/* What the artifact benches share: the image, the peer, the clock. */
+/* What the artifact benches share: the image, the peer, the clock, the table. */
 
-export const imageMiB = 512;
+const imageMiB = 512;
 export const peer = '/usr/bin/mender-artifact';
 export const project = resolve(import.meta.dirname, '..');
 /** Ours, as it is installed. */
@@ -17,20 +26,80 @@ export interface Cost {
   readonly peakMiB: number;
 }
 
+/** Flags of all of them. */
+export const benchOptions = {
+  rounds: { type: 'string', default: '3' },
+  image: { type: 'string' },
+  write: { type: 'boolean', default: false },
+} as const;
+
+type Table = readonly (readonly string[])[];
+
+interface Bench {
+  readonly name: string;
+  /** Below the title, behind what the image is. */
+  readonly note: string;
+  /** `--image` and `--write`. */
+  readonly values: { readonly image?: string | undefined; readonly write: boolean };
+}
+
+/**
+ * Runs a bench on an image in a directory of its own and prints its table; with `--write` into `bench/results`, too. What `table` answers is
+ * rows of cells, the names of the columns first.
+ */
+export async function runBench(
+  { name, note, values }: Bench,
+  table: (image: string, directory: string) => Table | Promise<Table>,
+): Promise<void> {
+  assertPeer();
+  const before = machine();
+  const directory = mkdtempSync(join(process.env['BENCH_DIRECTORY'] ?? tmpdir(), 'artifact-bench-'));
+  try {
+    const image = values.image ?? join(directory, 'rootfs.ext4');
+    if (values.image === undefined) makeImage(image, directory);
+    const kind =
+      values.image === undefined
+        ? `${imageMiB} MiB ext4 image of this machine's /usr`
+        : 'an image of the user';
+    const [columns = '', ...rows] = (await table(image, directory)).map(
+      (cells) => `| ${cells.join(' | ')} |`,
+    );
+    const rule = columns.replaceAll(/[^|]+/g, '---');
+    writeResult(name, values.write, [`${kind}; ${note} ${before}.`, '', columns, rule, ...rows]);
+  } finally {
+    rmSync(directory, { recursive: true });
+  }
+}
+
+/** Cells of a cost: wall, CPU, peak, and behind what `between` gives the ratios to another. */
+export function costCells(cost: Cost, other: Cost | undefined, ...between: readonly string[]): string[] {
+  const ratio = (mine: number, theirs: number | undefined) =>
+    theirs === undefined ? '' : (mine / theirs).toFixed(2);
+  return [
+    cost.wallSeconds.toFixed(2),
+    cost.cpuSeconds.toFixed(2),
+    String(Math.round(cost.peakMiB)),
+    ...between,
+    ratio(cost.wallSeconds, other?.wallSeconds),
+    ratio(cost.cpuSeconds, other?.cpuSeconds),
+  ];
+}
+
 /** Ends with a clear word when the peer is not the one the figures are to be compared with. */
-export function assertPeer(): void {
+function assertPeer(): void {
   const version = existsSync(peer) ? execFileSync(peer, ['--version'], { encoding: 'utf8' }) : 'nothing';
   if (!version.includes('version 3.9.'))
     throw new Error(`needs Debian's mender-artifact 3.9 as ${peer}, found ${version}`);
 }
 
-/** Runs a program under GNU time, which counts children too. */
+/** Runs a program under GNU time, which counts children too; ours under this Node, as `npx` would. */
 export function measure(program: string, args: readonly string[]): Cost {
   const format = ['-f', '%e %U %S %M'];
   const result = spawnSync('/usr/bin/time', [...format, program, ...args], {
     stdio: ['ignore', 'ignore', 'pipe'],
     encoding: 'utf8',
     maxBuffer: 2 ** 26,
+    env: { ...process.env, PATH: `${dirname(process.execPath)}${delimiter}${process.env['PATH'] ?? ''}` },
   });
   const said = result.stderr.trim().split('\n').at(-1) ?? '';
   const [wall, user, system, peakKiB] = said.split(' ').map(Number);
@@ -47,7 +116,7 @@ export function measure(program: string, args: readonly string[]): Cost {
 }
 
 /** A real file system with the machine's own programs, libraries and texts, about four fifths full. */
-export function makeImage(path: string, directory: string): void {
+function makeImage(path: string, directory: string): void {
   const sources = [
     'usr/bin',
     'usr/sbin',

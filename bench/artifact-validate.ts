@@ -1,18 +1,13 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import {
-  assertPeer,
-  imageMiB,
-  machine,
-  makeImage,
+  benchOptions,
+  costCells,
   measure,
   medianCost,
   ours,
   peer,
-  project,
-  today,
+  runBench,
   type Cost,
 } from './artifact-measure.ts';
 
@@ -23,36 +18,15 @@ import {
  *     node bench/artifact-validate.ts [--rounds 3] [--image FILE] [--write]
  */
 
-const { values } = parseArgs({
-  options: {
-    rounds: { type: 'string', default: '3' },
-    image: { type: 'string' },
-    write: { type: 'boolean', default: false },
-  },
-});
+const { values } = parseArgs({ options: benchOptions });
 
-assertPeer();
-const before = machine();
-const directory = mkdtempSync(join(process.env['BENCH_DIRECTORY'] ?? tmpdir(), 'artifact-bench-'));
-try {
-  const image = values.image ?? join(directory, 'rootfs.ext4');
-  if (values.image === undefined) makeImage(image, directory);
+const note = `${values.rounds} interleaved rounds, medians.`;
+
+await runBench({ name: 'artifact-validate', note, values }, (image, directory) => {
   const made = (name: string, program: string, device: string, compression: string) => {
     const path = join(directory, `${name}.mender`);
-    measure(program, [
-      'write',
-      'rootfs-image',
-      device,
-      'd',
-      '-n',
-      'a',
-      '-f',
-      image,
-      '--compression',
-      compression,
-      '-o',
-      path,
-    ]);
+    const flags = [device, 'd', '-n', 'a', '-f', image, '--compression', compression, '-o', path];
+    measure(program, ['write', 'rootfs-image', ...flags]);
     return path;
   };
   const theirs = made('theirs', peer, '-t', 'gzip');
@@ -74,27 +48,8 @@ try {
       costs.get(name)?.push(measure(program, ['validate', path]));
   }
   const rows = candidates.map(({ name, comparedWith }) => {
-    const cost = medianCost(costs.get(name) ?? []);
     const other = comparedWith === undefined ? undefined : medianCost(costs.get(comparedWith) ?? []);
-    const ratio = (mine: number, peers: number | undefined) =>
-      peers === undefined ? '' : (mine / peers).toFixed(2);
-    return `| ${name} | ${cost.wallSeconds.toFixed(2)} | ${cost.cpuSeconds.toFixed(2)} | ${Math.round(cost.peakMiB)} | ${ratio(cost.wallSeconds, other?.wallSeconds)} | ${ratio(cost.cpuSeconds, other?.cpuSeconds)} |`;
+    return [name, ...costCells(medianCost(costs.get(name) ?? []), other)];
   });
-  const table = [
-    `# artifact-validate, ${today()}`,
-    '',
-    `${imageMiB} MiB ext4 image of this machine's /usr; ${values.rounds} interleaved rounds, medians. ${before}.`,
-    '',
-    '| | wall s | cpu s | peak MiB | wall ratio | cpu ratio |',
-    '|---|---|---|---|---|---|',
-    ...rows,
-    '',
-  ].join('\n');
-  process.stdout.write(table);
-  if (values.write) {
-    mkdirSync(join(project, 'bench/results'), { recursive: true });
-    writeFileSync(join(project, 'bench/results', `${today()}-artifact-validate.md`), table);
-  }
-} finally {
-  rmSync(directory, { recursive: true });
-}
+  return [['', 'wall s', 'cpu s', 'peak MiB', 'wall ratio', 'cpu ratio'], ...rows];
+});

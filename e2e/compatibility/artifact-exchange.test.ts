@@ -184,6 +184,20 @@ test('what ours changed, the peer accepts', () => {
   );
 });
 
+test('neither changes an artifact that is augmented', () => {
+  must(ours, [...kinds['an augmentation'], '-o', 'augmented.mender']);
+  const before = readFileSync(join(directory, 'augmented.mender'));
+  for (const program of [peer, ours]) {
+    const { status, stderr } = spawnSync(program, ['modify', '-n', 'renamed', 'augmented.mender'], {
+      encoding: 'utf8',
+      cwd: directory,
+    });
+    assert.equal(status, 1, program);
+    assert.match(stderr, /augmented artifact/i);
+  }
+  assert.ok(readFileSync(join(directory, 'augmented.mender')).equals(before));
+});
+
 for (const level of ['zstd', 'zstd_fastest', 'zstd_fast', 'zstd_better', 'zstd_best']) {
   test(`the zstd program accepts what ours wrote with ${level}`, () => {
     must(ours, [...kinds['a root file system'], '--compression', level, '-o', 'zstd.mender']);

@@ -1,7 +1,8 @@
 // Plain JavaScript that any Node from 20 on can run: it finds the Node the programs are written for and goes on there.
 import { spawn } from 'node:child_process';
-import { existsSync, realpathSync } from 'node:fs';
-import { constants } from 'node:os';
+import { existsSync, mkdirSync, realpathSync } from 'node:fs';
+import * as module from 'node:module';
+import { availableParallelism, constants } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -20,8 +21,30 @@ export async function launch(programName) {
     process.exitCode = 1;
     return;
   }
+  keepCompiled();
+  // One thread for files and one to spare beside those that compress; Node itself would have four on any machine.
+  process.env.UV_THREADPOOL_SIZE ??= String(Math.min(Math.max(availableParallelism() + 2, 4), 9));
   const { main } = await import('../src/main.ts');
   await main(programName);
+}
+
+/** Taking the types out takes a quarter of a second; the next start finds it done. Where nothing can be kept, nothing is. */
+function keepCompiled() {
+  const { HOME: home = '/nonexistent', XDG_CACHE_HOME: given } = process.env;
+  const cache = given || join(home, '.cache');
+  const kept = join(cache, 'tandem-artifact');
+  // Made here: Node's own attempt never ends where a file system takes no directories.
+  for (const directory of [cache, kept]) if (!existsSync(directory) && !isMade(directory)) return;
+  module.enableCompileCache?.(kept);
+}
+
+function isMade(directory) {
+  try {
+    mkdirSync(directory, 0o700);
+    return true;
+  } catch {
+    return existsSync(directory);
+  }
 }
 
 function findBundledNode(from) {

@@ -2,7 +2,7 @@ import { open } from 'node:fs/promises';
 import type { CommandLine } from './command-line.ts';
 import { CommandError } from './exit-status.ts';
 import { reasonOf } from './keys.ts';
-import { withProgress } from './progress.ts';
+import { progressBar, withProgress } from './progress.ts';
 import type { World } from './world.ts';
 
 const pieceBytes = 1024 * 1024;
@@ -27,7 +27,7 @@ export async function openArtifact(
     const file = await open(path, 'r');
     const { size } = await file.stat();
     const content = file.createReadStream({ highWaterMark: pieceBytes }) as AsyncIterable<Uint8Array>;
-    return withProgress(content, size, world, line.has('no-progress'));
+    return withProgress(content, size, progressBar(world, line.has('no-progress')));
   } catch (cause) {
     throw new CommandError('cannotOpenInput', `cannot open the artifact ${path}: ${reasonOf(cause)}`, {
       cause,

@@ -16,7 +16,8 @@ const choices = {
   zstd: { compression: 'zstd', level: 3 },
   zstd_fastest: { compression: 'zstd', level: 1 },
   zstd_fast: { compression: 'zstd', level: 3 },
-  zstd_better: { compression: 'zstd', level: 9 },
+  // The last level that looks back no farther than a segment goes: independent segments cost it nothing.
+  zstd_better: { compression: 'zstd', level: 8 },
   zstd_best: { compression: 'zstd', level: 19 },
 } as const satisfies Record<string, { compression: CompressionName; level?: number }>;
 

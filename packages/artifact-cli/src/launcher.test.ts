@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdtemp, rm, symlink } from 'node:fs/promises';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, truncateSync, writeFileSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { after, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { golden } from './test-data/golden.ts';
 
@@ -39,4 +41,39 @@ test('whatever Node comes first in PATH, the program finds the one it needs', ()
   );
   assert.equal(status, 0);
   assert.match(stdout, /Name: release-1/);
+});
+
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+  test(`a program ended by ${signal} while it writes leaves nothing and dies of it`, async () => {
+    const image = join(directory, 'image');
+    writeFileSync(image, '');
+    // So large that it is written for as long as it takes; all zeros, it takes no room.
+    truncateSync(image, 2 ** 36);
+    const place = join(directory, signal);
+    await mkdir(place);
+    const args = ['write', 'module-image', '-T', 'm', '-n', 'n', '-c', 'd', '-f', image];
+    const writing = spawn(
+      process.execPath,
+      [join(bin, 'mender-artifact.js'), ...args, '-o', join(place, 'a.mender')],
+      { stdio: 'ignore' },
+    );
+    const ended = once(writing, 'exit');
+    while ((await readdir(place)).length === 0) {
+      assert.equal(writing.exitCode, null);
+      await wait(20);
+    }
+    writing.kill(signal);
+    assert.deepEqual(await ended, [null, signal]);
+    assert.deepEqual(await readdir(place), []);
+  });
+}
+
+test('the program starts where it can keep nothing for its next start', () => {
+  for (const environment of [{ HOME: '/nonexistent' }, { XDG_CACHE_HOME: '/proc' }, {}]) {
+    const { status } = spawnSync(process.execPath, [join(bin, 'mender-artifact.js'), '--version'], {
+      env: environment,
+      timeout: 30_000,
+    });
+    assert.equal(status, 0, JSON.stringify(environment));
+  }
 });

@@ -3,8 +3,12 @@ import { runCommand } from './run-command.ts';
 /** Builds the real world and runs the command line of this process under the given program name. */
 export async function main(programName: string): Promise<void> {
   const controller = new AbortController();
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => controller.abort(new Error(`ended by ${signal}`)));
+  let endedBy: NodeJS.Signals | undefined;
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
+    process.once(signal, () => {
+      endedBy = signal;
+      controller.abort(new Error(`ended by ${signal}`));
+    });
   }
   // A reader that has seen enough, as `head` does, is no fault.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -21,4 +25,6 @@ export async function main(programName: string): Promise<void> {
     programName,
     signal: controller.signal,
   });
+  // After cleaning up it dies of the signal, as whoever sent it expects: a shell then ends the script too, and shows 128 + its number.
+  if (endedBy !== undefined) process.kill(process.pid, endedBy);
 }

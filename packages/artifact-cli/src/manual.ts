@@ -2,6 +2,9 @@ import { commands, flagsOf } from './commands.ts';
 import { exitStatus } from './exit-status.ts';
 import { softwareVersion } from './software-version.ts';
 
+/** The manual's way to ask a token; e2e/compatibility/artifact-pkcs11.test.ts goes it. */
+const token = '--module MODULE --login --pin env:PIN --sign';
+
 /** The manual page (roff, section 1) of the program, from the same tables as its help. */
 export function manualPage(programName: string): string {
   const lines = [
@@ -36,8 +39,13 @@ export function manualPage(programName: string): string {
     '.PP',
     '.nf',
     text(`${programName} sign --sign-command 'openssl dgst -sha256 -sign KEY' ARTIFACT`),
-    text(`${programName} sign --sign-command 'pkcs11-tool --sign -m SHA256-RSA-PKCS --id 01' ARTIFACT`),
+    text(`${programName} sign --sign-command 'pkcs11-tool ${token} -m SHA256-RSA-PKCS --id 01' ARTIFACT`),
+    text(
+      `${programName} sign --sign-command 'openssl dgst -sha256 -binary | pkcs11-tool ${token} -m ECDSA --id 02' ARTIFACT`,
+    ),
     '.fi',
+    '.PP',
+    text('where PIN is a variable of the environment; arguments can be seen by everybody on the machine.'),
     '.SH ENVIRONMENT',
     '.TP',
     '.B SOURCE_DATE_EPOCH',

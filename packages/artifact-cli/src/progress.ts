@@ -1,23 +1,42 @@
 import type { World } from './world.ts';
 
-/** Passes content through and draws how much of it went by on a terminal; elsewhere, or with `isQuiet`, does nothing else. */
+/** Draws on stderr how much is done, and is wiped away at the end. */
+export interface ProgressBar {
+  readonly show: (doneBytes: number, totalBytes: number) => void;
+  readonly clear: () => void;
+}
+
+/** Undefined where nobody looks: with `isQuiet`, or when stderr is no terminal. */
+export function progressBar(world: World, isQuiet: boolean): ProgressBar | undefined {
+  if (isQuiet || !world.isTerminal) return undefined;
+  let drawn = -1;
+  return {
+    show: (doneBytes, totalBytes) => {
+      const percent = Math.min(100, Math.floor((100 * doneBytes) / Math.max(totalBytes, 1)));
+      if (percent !== drawn) world.stderr.write(`\r${bar(percent)}`);
+      drawn = percent;
+    },
+    clear: () => void world.stderr.write('\r\x1b[K'),
+  };
+}
+
+/** Passes content through and shows how much of it went by. */
 export async function* withProgress(
   content: AsyncIterable<Uint8Array>,
   totalBytes: number,
-  world: World,
-  isQuiet: boolean,
+  shown: ProgressBar | undefined,
 ): AsyncIterable<Uint8Array> {
-  if (isQuiet || !world.isTerminal || totalBytes === 0) return yield* content;
+  if (shown === undefined) return yield* content;
   let done = 0;
-  let drawn = -1;
-  for await (const piece of content) {
-    done += piece.length;
-    const percent = Math.min(100, Math.floor((100 * done) / totalBytes));
-    if (percent !== drawn) world.stderr.write(`\r${bar(percent)}`);
-    drawn = percent;
-    yield piece;
+  try {
+    for await (const piece of content) {
+      done += piece.length;
+      shown.show(done, totalBytes);
+      yield piece;
+    }
+  } finally {
+    shown.clear();
   }
-  world.stderr.write('\r\x1b[K');
 }
 
 const barWidth = 40;

@@ -42,7 +42,7 @@ export async function runCommand(args: readonly string[], world: World): Promise
     return exitStatus.ok;
   } catch (error) {
     if (world.signal.aborted) {
-      world.stderr.write('interrupted; nothing was written\n');
+      world.stderr.write('interrupted\n');
       return exitStatus.failed;
     }
     if (error instanceof CommandError) {

@@ -10,6 +10,6 @@ export interface World {
   readonly environment: Readonly<Record<string, string | undefined>>;
   /** `mender-artifact` or `tandem-artifact`: they differ in the default compression alone. */
   readonly programName: string;
-  /** Aborted by SIGINT and SIGTERM. */
+  /** Aborted by SIGINT, SIGTERM and SIGHUP. */
   readonly signal: AbortSignal;
 }

@@ -10,6 +10,7 @@ import type { CommandLine } from './command-line.ts';
 import { compressionChoice, compressors, defaultCompression } from './compressions.ts';
 import { CommandError } from './exit-status.ts';
 import { reasonOf, signerFrom } from './keys.ts';
+import { progressBar } from './progress.ts';
 import type { World } from './world.ts';
 import { writeTo } from './write-to.ts';
 
@@ -22,13 +23,17 @@ export async function writeOutput(
   const path = line.text('output-path') ?? 'artifact.mender';
   const most = sizeLimit(line, 'max-artifact-size');
   const warnFrom = sizeLimit(line, 'warn-artifact-size');
-  const options = await writeOptionsFrom(line, world);
-  const showsProgress = world.isTerminal && !line.has('no-progress');
-  if (showsProgress) world.stderr.write('Writing Artifact...\n');
+  const bar = progressBar(world, line.has('no-progress'));
+  if (bar !== undefined) world.stderr.write('Writing Artifact...\n');
+  const options = {
+    ...(await writeOptionsFrom(line, world)),
+    ...(bar === undefined ? {} : { onProgress: bar.show }),
+  };
   if (path === '-') {
-    return writeTo(world.stdout, writeArtifact(description, options), world.signal);
+    await writeTo(world.stdout, writeArtifact(description, options), world.signal).finally(bar?.clear);
+    return;
   }
-  const { sizeBytes } = await writeFile(description, path, options);
+  const { sizeBytes } = await writeFile(description, path, options).finally(bar?.clear);
   if (most !== undefined && sizeBytes > most.bytes) {
     await rm(path, { force: true });
     const message = `Artifact size ${sizeText(sizeBytes)} exceeds maximum allowed size ${most.given}; file deleted`;

@@ -285,3 +285,16 @@ test('meta-data in an empty file is none', async () => {
   assert.equal((await run([...module, '-m', empty, '-o', out])).exitCode, 0);
   assert.equal((await inspect(out)).artifact.payloads[0]?.metaData, undefined);
 });
+
+test('on a terminal a bar shows how much is done; in a pipe, and when it is not wanted, nothing does', async () => {
+  const path = join(directory, 'progress.mender');
+  const args = ['write', 'rootfs-image', '-c', 'd', '-n', 'r', '-f', golden('inputs/small.img'), '-o', path];
+  for (const command of [args, ['read', path], ['validate', path]]) {
+    const drawn = (await run(command, { isTerminal: true })).stderr;
+    assert.match(drawn, /\r\[=+ *\] +\d+ %/);
+    assert.ok(drawn.endsWith('\r\u001B[K'), 'wiped away at the end');
+    assert.equal((await run(command)).stderr, '');
+  }
+  for (const command of [args, ['read', path]])
+    assert.doesNotMatch((await run([...command, '--no-progress'], { isTerminal: true })).stderr, /%/);
+});

@@ -62,13 +62,13 @@ export async function* compressSegments(
 }
 
 /**
- * One segment more than there are processors, so that none waits while the next is being read; libuv has four threads, more
- * would only cost memory. liblzma needs 94 MiB for each.
+ * How many segments are compressed at once by default: one more than there are processors, so that none waits while the next is being
+ * read, and one fewer than libuv has threads, so that files do not wait either; within what keeps memory under 250 MiB, 400 for lzma.
  */
-export function defaultParallel(compression: CompressionName): number {
-  return compression === 'lzma'
-    ? Math.min(availableParallelism(), 3)
-    : Math.min(availableParallelism() + 1, 4);
+export function defaultParallel(compression: CompressionName, level: number | undefined): number {
+  const threads = Number(process.env['UV_THREADPOOL_SIZE']) || 4;
+  const most = compression === 'lzma' ? 3 : compression === 'zstd' && (level ?? 3) > 8 ? 2 : 8;
+  return Math.max(1, Math.min(availableParallelism() + 1, threads - 1, most));
 }
 
 /** Throws `ArtifactError` (noDecompressor) when this machine has no means. */
@@ -120,11 +120,18 @@ async function* segmentsOf(content: AsyncIterable<Uint8Array>, idle: Buffer[]): 
 
 const deflateRaw = promisify<Uint8Array, zlib.ZlibOptions, Buffer>(zlib.deflateRaw);
 
+/** Room for any segment's result, so that one call makes it: in several, zstd copies its input and searches more slowly. */
+const mostCompressedBytes = segmentBytes + segmentBytes / 256;
+
 /** The header is written here and not by zlib, whose operating system byte tells where the artifact was made. */
 const gzipHeader = Uint8Array.of(0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff);
 
 async function gzipMember(segment: Uint8Array, level: number | undefined): Promise<Uint8Array> {
-  const body = await deflateRaw(segment, { level: level ?? 6, memLevel: 9, chunkSize: 1024 * 1024 });
+  const body = await deflateRaw(segment, {
+    level: level ?? 6,
+    memLevel: 9,
+    chunkSize: mostCompressedBytes,
+  });
   const trailer = Buffer.alloc(8);
   trailer.writeUInt32LE(crc32(segment), 0);
   trailer.writeUInt32LE(segment.length, 4);
@@ -136,8 +143,10 @@ async function zstdFrame(segment: Uint8Array, level: number | undefined): Promis
   // Never ZSTD_c_nbWorkers: with it Node 26.10 loses the end of the output.
   const params = {
     [zlib.constants.ZSTD_c_compressionLevel]: level ?? 3,
+    // All of the segment can be referred to; up to level 8 zstd would look back half as far.
+    [zlib.constants.ZSTD_c_windowLog]: Math.log2(segmentBytes),
     [zlib.constants.ZSTD_c_checksumFlag]: 1,
     [zlib.constants.ZSTD_c_contentSizeFlag]: 1,
   };
-  return compress(segment, { params, pledgedSrcSize: segment.length, chunkSize: 1024 * 1024 });
+  return compress(segment, { params, pledgedSrcSize: segment.length, chunkSize: mostCompressedBytes });
 }

@@ -17,7 +17,7 @@ export interface OpenedArtifact {
 
 /**
  * Reads and checks a whole artifact file. The file must stay as it is until what was made from it is written. Throws `ArtifactError`, also
- * (invalidDescription) for an augmented artifact: what was laid over it cannot be told apart any more.
+ * (invalidDescription) for an augmented artifact, as the reference does.
  *
  * @example
  * const { description } = await openArtifactFile('release-1.mender');

@@ -37,6 +37,8 @@ export interface WriteOptions {
   readonly parallel?: number;
   /** Where `writeArtifact` keeps the compressed payload until its size is known. Default: the system's. */
   readonly temporaryDirectory?: string;
+  /** Told as the payload is packed: how many bytes of how many, before compression. Without compression a stream tells it twice. */
+  readonly onProgress?: (doneBytes: number, totalBytes: number) => void;
   readonly signal?: AbortSignal;
 }
 
@@ -158,8 +160,26 @@ async function planArtifact(description: ArtifactDescription, options: WriteOpti
     dataBytes: packed?.sizeBytes ?? (compression === 'none' ? tarBytes : undefined),
     tarBytes,
     modifiedAt,
-    data: packed?.open ?? (() => compress(writeTar(allFiles, modifiedAt))),
+    data: () => {
+      const content = packed === undefined ? writeTar(allFiles, modifiedAt) : packed.open();
+      const counted = counting(content, tarBytes, options.onProgress);
+      return packed === undefined ? compress(counted) : counted;
+    },
   };
+}
+
+async function* counting(
+  content: AsyncIterable<Uint8Array>,
+  totalBytes: number,
+  onProgress: WriteOptions['onProgress'],
+): AsyncIterable<Uint8Array> {
+  if (onProgress === undefined) return yield* content;
+  let doneBytes = 0;
+  for await (const piece of content) {
+    doneBytes += piece.length;
+    onProgress(doneBytes, totalBytes);
+    yield piece;
+  }
 }
 
 /** The members before the payload, in their order (format clause 1.1). */
@@ -224,7 +244,8 @@ function compressed(
   options: WriteOptions,
 ): AsyncIterable<Uint8Array> {
   if (compression === 'none') return content;
-  const { level, parallel = defaultParallel(compression), signal, compressors = nodeCompressors } = options;
+  const { level, signal, compressors = nodeCompressors } = options;
+  const { parallel = defaultParallel(compression, level) } = options;
   return compressSegments(content, {
     compress: compressorFor(compression, compressors),
     level,

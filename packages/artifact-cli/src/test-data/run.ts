@@ -16,6 +16,7 @@ export async function run(
     programName?: string;
     signal?: AbortSignal;
     stdin?: string;
+    isTerminal?: boolean;
   } = {},
 ): Promise<Result> {
   const out = gathering();
@@ -24,7 +25,7 @@ export async function run(
     stdin: Readable.from([Buffer.from(options.stdin ?? '')]),
     stdout: out.stream,
     stderr: err.stream,
-    isTerminal: false,
+    isTerminal: options.isTerminal ?? false,
     environment: { TZ: 'UTC', ...options.environment },
     programName: options.programName ?? 'mender-artifact',
     signal: options.signal ?? new AbortController().signal,
