@@ -9,14 +9,13 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { cpus, tmpdir, totalmem } from 'node:os';
-import { delimiter, dirname, join, resolve } from 'node:path';
-import { writeResult } from './write-result.ts';
+import { delimiter, dirname, join } from 'node:path';
+import { project, writeResult } from './write-result.ts';
 
 /* What the artifact benches share: the image, the peer, the clock, the table. */
 
 const imageMiB = 512;
 export const peer = '/usr/bin/mender-artifact';
-export const project = resolve(import.meta.dirname, '..');
 /** Ours, as it is installed. */
 export const ours = join(project, 'node_modules', '.bin', 'mender-artifact');
 
@@ -179,8 +178,4 @@ export function medianCost(costs: readonly Cost[]): Cost {
 export function machine(): string {
   const load = readFileSync('/proc/loadavg', 'utf8').split(' ')[0];
   return `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${Math.round(totalmem() / 2 ** 30)} GiB, load ${load} at the start, ${process.version}`;
-}
-
-export function today(): string {
-  return new Date().toISOString().slice(0, 10);
 }

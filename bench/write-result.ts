@@ -1,6 +1,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { project, today } from './artifact-measure.ts';
+import { join, resolve } from 'node:path';
+
+export const project = resolve(import.meta.dirname, '..');
 
 /** Prints what a bench has found and, when it is wanted, keeps it under its date in bench/results. */
 export function writeResult(name: string, isKept: boolean, lines: readonly string[]): void {
@@ -10,4 +11,8 @@ export function writeResult(name: string, isKept: boolean, lines: readonly strin
   const results = join(project, 'bench', 'results');
   mkdirSync(results, { recursive: true });
   writeFileSync(join(results, `${today()}-${name}.md`), text);
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
 }
