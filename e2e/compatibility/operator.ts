@@ -6,14 +6,17 @@ import {
   createApiClient,
   createDeployment,
   createPersonalAccessToken,
+  deployDeviceConfiguration,
   getArtifactLink,
   getDeployment,
   getDeploymentDevices,
+  getDeviceConfiguration,
   getDeviceDeploymentLog,
   getInventory,
   listAllArtifacts,
   listDevices,
   login,
+  putDeviceConfiguration,
   setAuthSetStatus,
   uploadArtifact,
   type ApiClient,
@@ -47,6 +50,10 @@ export interface Operator {
   /** Waits for the log the device uploads after a failure. */
   deviceLog(deploymentId: string, deviceId: string): Promise<string>;
   personalAccessToken(name: string): Promise<string>;
+  /** Says what is wanted of the device, and deploys it; returns the deployment's id. */
+  configure(deviceId: string, wanted: Readonly<Record<string, string>>): Promise<string>;
+  /** What the device has reported of its configuration. */
+  reportedConfiguration(deviceId: string): Promise<Readonly<Record<string, string>>>;
 }
 
 /** Logs in, and has this process trust the server's authority: the built-in fetch has no option for a certificate. */
@@ -133,6 +140,14 @@ function operator(call: ApiClient): Operator {
         const params = { id: deploymentId, device_id: deviceId };
         return (await call(getDeviceDeploymentLog, { params })).body;
       }),
+    configure: async (deviceId, wanted) => {
+      const params = { device_id: deviceId };
+      await call(putDeviceConfiguration, { params, body: Buffer.from(JSON.stringify(wanted)) });
+      const { body } = await call(deployDeviceConfiguration, { params, body: Buffer.from('{}') });
+      return body.deployment_id;
+    },
+    reportedConfiguration: async (deviceId) =>
+      (await call(getDeviceConfiguration, { params: { device_id: deviceId } })).body.reported,
     personalAccessToken: async (name) =>
       (await call(createPersonalAccessToken, { body: { name, expires_in: 3600 } })).body,
   };

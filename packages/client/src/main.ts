@@ -28,7 +28,7 @@ export async function main(programName: ProgramName, running: NodeJS.Process): P
     stderr(`${failurePrefix(programName, error)}${reason}\n`);
     // Node would wait at its end for the call that does not come back. Ended so, the service manager starts another process.
     if (codeOf(error) === 'storageHangs') running.kill(running.pid, 'SIGKILL');
-    return 1;
+    return error instanceof CommandLineError ? error.exitCode : 1;
   }
 }
 

@@ -113,7 +113,9 @@ describe('help', () => {
     const { status, stdout } = run('mender');
     assert.equal(status, 0);
     assert.match(stdout, /^NAME/);
-    assert.deepEqual(run('mender', 'fly'), { status: 1, stdout: '', stderr: "No help topic for 'fly'\n" });
+    assert.deepEqual(run('mender', 'fly'), { status: 3, stdout: '', stderr: "No help topic for 'fly'\n" });
+    assert.match(run('mender', 'help').stdout, /^NAME\n {3}mender - /);
+    assert.match(run('mender', '--no-syslog', 'help', 'install').stdout, /^NAME\n {3}mender install - /);
     assert.match(run('mender', '-version').stdout, /^0\.1\.0\truntime: node\d+/);
     assert.equal(run('mender-update', '--version').stdout, '0.1.0\n');
   });
@@ -147,7 +149,7 @@ test('the words of the first generation are understood', () => {
       ['-c', 'file', 'commit'],
     ],
     [['--help'], ['--help']],
-    [['help'], ['--help']],
+    [['help'], ['help']],
   ] as const) {
     assert.deepEqual(fromSingleDash(old), now);
   }
@@ -250,7 +252,11 @@ describe('the launcher in the source tree', () => {
       const config = join(directory, 'nowhere.conf');
       await writeFile(
         config,
-        JSON.stringify({ ServerURL: 'http://127.0.0.1:1', RetryPollIntervalSeconds: 1 }),
+        JSON.stringify({
+          ServerURL: 'http://127.0.0.1:1',
+          RetryPollIntervalSeconds: 1,
+          DBus: { Enabled: false },
+        }),
       );
       const child = spawn(node.path, [launcher, '-c', config, 'daemon'], { env: environment });
       const closed = new Promise<string>((resolve) => child.once('close', () => resolve('closed')));

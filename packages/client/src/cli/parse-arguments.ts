@@ -9,6 +9,12 @@ export interface ParsedArguments {
 /** A mistake on the command line; the message is the one Mender's parser gives (client contract 2.1). */
 export class CommandLineError extends Error {
   override readonly name = 'CommandLineError';
+  readonly exitCode: number;
+
+  constructor(message: string, exitCode = 1) {
+    super(message);
+    this.exitCode = exitCode;
+  }
 }
 
 /**
@@ -41,6 +47,9 @@ export function parseArguments(program: ProgramDescription, words: readonly stri
         if (attached !== undefined) throw new CommandLineError(`Option ${spelled} doesn't expect a value`);
         found.set(name, []);
       }
+    } else if (command === undefined && program.generation === 3 && (word === 'help' || word === 'h')) {
+      // What follows is the command it is asked about.
+      found.set('help', []);
     } else if (command === undefined) {
       command = commandOf(program, word);
       // Help is understood behind a command, too; globals of the old program are, wherever they stand.
@@ -77,7 +86,9 @@ function commandOf(program: ProgramDescription, word: string): CommandName {
   const known = Object.keys(program.commands) as CommandName[];
   const command = known.find((name) => name === word);
   if (command !== undefined) return command;
-  throw new CommandLineError(
-    program.generation === 3 ? `No help topic for '${word}'` : `No such action: ${word}`,
-  );
+  if (program.generation === 5) throw new CommandLineError(`No such action: ${word}`);
+  throw new CommandLineError(`No help topic for '${word}'`, unknownCommandOfGeneration3);
 }
+
+/** As `mender` 3.4 ends; every other mistake ends with 1. */
+const unknownCommandOfGeneration3 = 3;

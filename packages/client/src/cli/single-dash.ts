@@ -32,10 +32,9 @@ const ignored = new Set(['log-modules', 'no-syslog']);
 
 /**
  * Words of the first generation's command line in today's words; unchanged when they are not of that kind. There one dash or
- * two were the same, and actions were flags. The next generation's `mender help` is understood here, too.
+ * two were the same, and actions were flags.
  */
 export function fromSingleDash(words: readonly string[]): readonly string[] {
-  if (words[0] === 'help') return ['--help'];
   const flagOf = (word: string) => /^--?([a-z][a-z-]+)(?:=(.*))?$/s.exec(word);
   const isOld = words.some((word) => {
     const name = flagOf(word)?.[1] ?? '';
