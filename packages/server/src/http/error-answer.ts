@@ -1,6 +1,7 @@
 import type { FastifyError } from 'fastify';
 import { DatabaseError, type DatabaseErrorCode } from '../database/database-error.ts';
 import { saysNoSpace } from '../no-space.ts';
+import { ObjectStorageError } from '../object-storage/object-storage.ts';
 import { ServerError, type ServerErrorCode } from '../server-error.ts';
 
 /** The one place where errors get their status. */
@@ -55,6 +56,10 @@ export function errorAnswer(error: unknown, requestId: string): ErrorAnswer {
   if (saysNoSpace(error)) {
     const message = 'the server has no space left to store this: nothing of it was stored; try again later';
     return { status: 507, headers: {}, body: { error: message, request_id: requestId } };
+  }
+  if (error instanceof ObjectStorageError && error.code === 'unreachable') {
+    const message = 'the storage of artifacts does not answer; try again later';
+    return { status: 503, headers: {}, body: { error: message, request_id: requestId } };
   }
   const status = statusOfFramework(error);
   const message =

@@ -20,6 +20,7 @@ import {
   type NewArtifact,
 } from './artifact-store.ts';
 import { combinationAsObject, dependsCombinations } from './depends-combinations.ts';
+import { dropObject } from './drop-object.ts';
 import { inspectedStream } from './inspected-stream.ts';
 import { releaseStore, type SoftwareKind } from './release-store.ts';
 
@@ -84,7 +85,7 @@ export function createArtifacts(needs: ArtifactNeeds) {
       try {
         await addToRelease(needs, actor, { id, objectId, description: form.description, ...stored });
       } catch (error) {
-        await storage.delete(key);
+        await dropObject(storage, needs.log, key);
         throw error;
       }
       return id;
@@ -125,7 +126,7 @@ export function createArtifacts(needs: ArtifactNeeds) {
         }
         return removeArtifact(tx, actor, artifact, clock());
       });
-      await storage.delete(object);
+      await dropObject(storage, needs.log, object);
     },
 
     link: async (actor: Actor, id: string) => {

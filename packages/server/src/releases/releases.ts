@@ -4,11 +4,13 @@ import type { Clock } from '../clock.ts';
 import { recordChange } from '../database/change-log.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Reader } from '../database/tables.ts';
+import type { Log } from '../log.ts';
 import type { ObjectKey, ObjectStorage } from '../object-storage/object-storage.ts';
 import { ServerError } from '../server-error.ts';
 import { artifactImage, type StoredArtifact } from './artifact-image.ts';
 import { artifactStore } from './artifact-store.ts';
 import { removeArtifact } from './artifacts.ts';
+import { dropObject } from './drop-object.ts';
 import {
   releaseStore,
   type Release,
@@ -21,6 +23,7 @@ import { checkedNotes, checkedTags, maxTagsPerTenant } from './release-texts.ts'
 export interface ReleaseNeeds {
   readonly database: Database;
   readonly storage: ObjectStorage;
+  readonly log: Log;
   readonly clock: Clock;
   /** Unfinished deployments that may serve one of these artifacts. */
   readonly activeDeploymentsOf: (
@@ -39,7 +42,7 @@ export interface ReleaseWithArtifacts extends Release {
 export type Releases = ReturnType<typeof createReleases>;
 
 /** The rules on releases (server contract 4.3). */
-export function createReleases({ database, storage, clock, activeDeploymentsOf }: ReleaseNeeds) {
+export function createReleases({ database, storage, log, clock, activeDeploymentsOf }: ReleaseNeeds) {
   const releases = (actor: Actor) => releaseStore.forTenant(actor.tenant);
   const artifacts = (actor: Actor) => artifactStore.forTenant(actor.tenant);
 
@@ -111,7 +114,7 @@ export function createReleases({ database, storage, clock, activeDeploymentsOf }
         for (const artifact of all) objects.push(await removeArtifact(tx, actor, artifact, time));
         return objects;
       });
-      for (const object of removed) await storage.delete(object);
+      for (const object of removed) await dropObject(storage, log, object);
     },
 
     tags: (actor: Actor, kind?: SoftwareKind): Promise<string[]> =>
