@@ -67,7 +67,15 @@ export async function beginDownload(
   const resume = saved === undefined || from === 'zero' ? undefined : await findResume(run, saved, signal);
   return {
     ...(resume === undefined ? {} : { resume }),
-    save: (stored) => saveDownload(files, datastore, { deploymentId, fruitlessStarts: 0, stored }),
+    save: async (stored) => {
+      try {
+        await saveDownload(files, datastore, { deploymentId, fruitlessStarts: 0, stored });
+      } catch (error) {
+        // A full data partition must not keep an image from its own; only a cut would now cost more.
+        if (codeOf(error) === 'storageHangs') throw error;
+        run.log('warning', `Could not save how far the download has come: ${wordsOf(error)} (going on)`);
+      }
+    },
     mayBeginAnew: (error) =>
       codeOf(error) === 'artifactChanged' ||
       (resume !== undefined && error instanceof ArtifactError && error.code === 'checksumMismatch'),
