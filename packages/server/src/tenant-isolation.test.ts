@@ -261,7 +261,17 @@ async function everythingOf({ database }: WholeServer): Promise<Record<string, u
       await sql`select * from ${sql.table(table)} where tenant = '000000000000000000000001'`.execute(
         database.read,
       );
-    found[table] = rows.map((row) => JSON.stringify(row)).toSorted();
+    // When its own devices last asked is written up to half a minute later than they asked.
+    found[table] = rows
+      .filter((row) => !isCheckIn(row))
+      .map((row) => JSON.stringify(row, withoutCheckIn))
+      .toSorted();
   }
   return found;
 }
+
+const withoutCheckIn = (key: string, value: unknown): unknown =>
+  key === 'check_in_time' ? undefined : value;
+
+const isCheckIn = (row: unknown): boolean =>
+  typeof row === 'object' && row !== null && 'name' in row && row.name === 'check_in_time';

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,8 @@ const password = 'hush-hush';
 
 let postgres: RunningPostgres;
 let directory: string;
+let secrets: string;
+/** The file with its URL: a password is not taken from the command line. */
 let database: string;
 let servers: readonly [ServerProcess, ServerProcess];
 
@@ -21,8 +24,9 @@ before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tandem-two-'));
   const url = new URL(await freshPostgresUrl(postgres.url));
   url.password = password;
-  database = url.href;
-  const options = ['--http', '--database', database];
+  secrets = await mkdtemp(join(tmpdir(), 'tandem-two-secrets-'));
+  database = await inFile(url.href);
+  const options = ['--http', '--database-file', database];
   // At once: the keys and the schema are made by one of them.
   servers = await Promise.all([
     startServerProcess(directory, options),
@@ -33,7 +37,14 @@ after(async () => {
   for (const server of servers ?? []) if (server.process.exitCode === null) await server.end('SIGKILL');
   await postgres.stop();
   await rm(directory, { recursive: true, force: true });
+  await rm(secrets, { recursive: true, force: true });
 });
+
+async function inFile(url: string): Promise<string> {
+  const path = join(secrets, randomUUID());
+  await writeFile(path, url, { mode: 0o600 });
+  return path;
+}
 
 async function logIn({ url }: ServerProcess): Promise<string> {
   const authorization = `Basic ${Buffer.from(`${admin.email}:${admin.password}`).toString('base64')}`;
@@ -64,7 +75,7 @@ describe('two server processes on one PostgreSQL', () => {
         'create',
         '--data-dir',
         directory,
-        '--database',
+        '--database-file',
         database,
         '--email',
         admin.email,
@@ -117,13 +128,13 @@ describe('two server processes on one PostgreSQL', () => {
     const [first, second] = servers;
     assert.equal(await second.end('SIGTERM'), 0);
     assert.ok(!`${first.output()}${second.output()}`.includes(password));
-    const examined = await runServerCommand(['doctor', '--data-dir', directory, '--database', database]);
+    const examined = await runServerCommand(['doctor', '--data-dir', directory, '--database-file', database]);
     assert.equal(examined.code, 0, `${examined.stdout}${examined.stderr}`);
     const backup = await runServerCommand([
       'backup',
       '--data-dir',
       directory,
-      '--database',
+      '--database-file',
       database,
       '--to',
       '/x',
@@ -133,8 +144,8 @@ describe('two server processes on one PostgreSQL', () => {
       'migrate',
       '--data-dir',
       directory,
-      '--database',
-      `postgres://u:${password}@127.0.0.1:1/x`,
+      '--database-file',
+      await inFile(`postgres://u:${password}@127.0.0.1:1/x`),
     ]);
     assert.equal(unreachable.code, 1);
     assert.match(unreachable.stderr, /postgres:\/\/127\.0\.0\.1:1\/x cannot be used \(.*ECONNREFUSED/);
@@ -142,11 +153,11 @@ describe('two server processes on one PostgreSQL', () => {
       'migrate',
       '--data-dir',
       directory,
-      '--database',
-      `mysql://u:${password}@h/x`,
+      '--database-file',
+      await inFile(`mysql://u:${password}@h/x`),
     ]);
     assert.equal(wrong.code, 2);
-    assert.match(wrong.stderr, /--database: give postgres:/);
+    assert.match(wrong.stderr, /--database.*give postgres:/);
     assert.ok(!`${unreachable.stderr}${wrong.stderr}`.includes(password));
   });
 
@@ -154,7 +165,7 @@ describe('two server processes on one PostgreSQL', () => {
     const other = await mkdtemp(join(tmpdir(), 'tandem-two-'));
     await writeFile(join(other, 'tandem.sqlite'), '');
     await assert.rejects(
-      startServerProcess(other, ['--http', '--database', database]),
+      startServerProcess(other, ['--http', '--database-file', database]),
       /holds the data of a server on SQLite/,
     );
     await rm(other, { recursive: true });
