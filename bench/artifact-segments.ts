@@ -11,10 +11,10 @@ import { benchOptions, runBench } from './artifact-measure.ts';
  * What restart points cost in size: the image in independent segments, as artifacts are written, against one stream of the same codec and
  * level over all of it. Slow: the best of zstd takes minutes.
  *
- *     node bench/artifact-segments.ts [--image FILE] [--only NAME] [--write]
+ *     node bench/artifact-segments.ts [--image FILE] [--only NAME]… [--write]
  */
 
-const { values } = parseArgs({ options: { ...benchOptions, only: { type: 'string' } } });
+const { values } = parseArgs({ options: { ...benchOptions, only: { type: 'string', multiple: true } } });
 
 const { constants } = zlib;
 const { gzip, zstd } = nodeCompressors;
@@ -39,7 +39,7 @@ const MiB = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
 await runBench({ name: 'artifact-segments', note: 'segments of 4 MiB.', values }, async (image) => {
   const rows: string[][] = [];
   for (const { name, level, segment, stream } of choices) {
-    if (segment === undefined || (values.only !== undefined && values.only !== name)) continue;
+    if (segment === undefined || values.only?.includes(name) === false) continue;
     const segments = await inSegments(image, segment, level);
     const whole = await inOne(image, stream());
     rows.push([name, MiB(segments), MiB(whole), ((segments / whole - 1) * 100).toFixed(1)]);
