@@ -1,6 +1,7 @@
 import type { Readable } from 'node:stream';
 import { createDaemon } from '../daemon/create-daemon.ts';
 import { collectInventory } from '../inventory/collect-inventory.ts';
+import { intervalAttributes } from '../inventory/interval-attributes.ts';
 import { flash } from '../rootfs/flash.ts';
 import { showArtifact, showProvides } from '../standalone/show-artifact.ts';
 import { runStandalone, type StandaloneCommand } from '../standalone/run-standalone.ts';
@@ -138,6 +139,7 @@ async function runDaemon(
         device_type: await needs.deviceType(),
         mender_client_version: version,
         artifact_compressions: compressionsOf(needs.decompressors),
+        ...intervalAttributes(configuration),
       };
       return await collectInventory(system, paths.inventoryScripts, known, inventorySignal);
     },

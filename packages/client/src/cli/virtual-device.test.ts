@@ -155,6 +155,7 @@ describe('a device in managed mode', () => {
     assert.equal(values['device_type'], 'virtual');
     assert.equal(values['artifact_name'], 'version-2');
     assert.equal(values['kernel'], 'virtual');
+    assert.equal(values['interval-update-poll-seconds'], '1');
     assert.equal(values['rootfs-image.checksum'], createHash('sha256').update(image).digest('hex'));
   });
 
