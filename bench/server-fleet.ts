@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { databasePath, keysPath } from '../packages/server/src/commands/data-directory.ts';
 import { openSqliteDatabase } from '../packages/server/src/database/open-database.ts';
-import { targetChunks } from '../packages/server/src/deployments/deployment-target.ts';
+import { sortedIds, targetChunks } from '../packages/server/src/deployments/deployment-target.ts';
 import { signToken } from '../packages/server/src/tokens/json-web-token.ts';
 import { loadSigningKeys, type SigningKeys } from '../packages/server/src/tokens/signing-keys.ts';
 
@@ -172,7 +172,7 @@ function insertDeployments(
     ); // prettier-ignore
     phase.run(tenant, id, created);
     counter.run(tenant, id, hasEnded ? 'success' : 'pending', ids.length);
-    for (const chunk of targetChunks(ids))
+    for (const chunk of targetChunks(sortedIds(ids)))
       target.run(tenant, id, chunk.firstDeviceId, chunk.lastDeviceId, chunk.deviceIds);
     if (hasEnded) for (const deviceId of ids) part.run(tenant, id, deviceId, created, created, created);
   };

@@ -176,6 +176,7 @@ export function createServer({
     (signal) => updates.removeLeftovers(longestUploadMs, signal),
     log,
   );
+  const ending = reconciler('ending what an abort has left', retryMs, updates.finishAborts, log);
   const generating = reconciler('generating artifacts', retryMs, updates.generateArtifacts, log);
   const configurations = createDeviceConfigurations({
     database,
@@ -257,6 +258,7 @@ export function createServer({
     repeat('storing check-in times', checkInFlushMs, checkIns.flush, log),
     generating.stop,
     takingIn.stop,
+    ending.stop,
     tidying.stop,
   ];
 
@@ -284,6 +286,7 @@ export function createServer({
       generating.nudge();
       takingIn.nudge();
       tidying.nudge();
+      ending.nudge();
       const url = await http.listen({ host, port });
       publicUrl ??= url;
       return url;

@@ -1,12 +1,14 @@
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import type { Page } from '@tandem/api';
 import type { Actor } from '../actor.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Reader } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
 import { chooseArtifact, unmetDepends, type UnmetDepends } from './choose-artifact.ts';
-import { targeted, type DeploymentNeeds, type TargetNeeds } from './deployments.ts';
+import type { DeploymentNeeds } from './deployments.ts';
 import type { WantedDeployment } from './new-deployment.ts';
 import type { DeployableArtifact } from './next-update.ts';
+import { targeted, type TargetNeeds } from './targeted.ts';
 
 export interface DeploymentPlanNeeds extends TargetNeeds, Pick<DeploymentNeeds, 'artifactsNamed'> {
   readonly database: Database;
@@ -52,7 +54,7 @@ export const planDeployment =
   (needs: DeploymentPlanNeeds) =>
   async (actor: Actor, wanted: WantedDeployment, page: Page): Promise<DeploymentPlan> => {
     const reader = needs.database.search;
-    const deviceIds = (await targeted(needs, reader, actor, wanted)).deviceIds.toSorted();
+    const { deviceIds } = await targeted(needs, reader, actor, wanted, othersTurn);
     const artifacts = await needs.artifactsNamed(reader, actor.tenant, wanted.artifactName);
     if (artifacts.length === 0) throw new ServerError('unprocessable', 'No artifact for the deployment');
 
@@ -66,7 +68,7 @@ export const planDeployment =
         else others[planned.outcome] += 1;
       }
       // Others get their turn in between.
-      await new Promise((resolve) => setImmediate(resolve));
+      await othersTurn();
     }
     const shown = await plannedFor(deviceIds.slice(page.offset, page.offset + page.perPage));
     return { targeted: deviceIds.length, evaluated: evaluated.length, installs, others, page: shown };

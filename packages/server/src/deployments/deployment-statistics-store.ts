@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { statistics, type Statistics } from './deployment-status.ts';
-import type { DeviceDeploymentStatus } from './device-deployment-statuses.ts';
+import { allStatuses, statusIsActive, type DeviceDeploymentStatus } from './device-deployment-statuses.ts';
 
 /** SQL on how many devices of the deployments of one tenant are in which status. */
 export const deploymentStatisticsStore = {
@@ -54,21 +54,30 @@ export const deploymentStatisticsStore = {
       }
     },
 
-    replace: async (tx: Transaction, id: string, counts: Partial<Statistics>): Promise<void> => {
-      await tx
-        .deleteFrom('deployment_statistics')
+    /** Devices that never asked do not count any more. */
+    dropPending: (tx: Transaction, id: string, devices: number) =>
+      tx
+        .updateTable('deployment_statistics')
+        .set({ devices: sql<number>`devices - ${devices}` })
         .where('tenant', '=', tenant)
         .where('deployment_id', '=', id)
-        .execute();
-      for (const [status, devices] of Object.entries(statistics(counts))) {
-        // The keys of statistics are the statuses.
-        const key = { tenant, deployment_id: id, status: status as DeviceDeploymentStatus };
-        if (devices > 0)
-          await tx
-            .insertInto('deployment_statistics')
-            .values({ ...key, devices })
-            .execute();
-      }
-    },
+        .where('status', '=', 'pending')
+        .execute(),
   }),
+
+  /** Aborted deployments that have devices which are still at it, of all tenants. */
+  abortedUnended: (reader: Reader): Promise<{ tenant: string; id: string }[]> =>
+    reader
+      .selectFrom('deployment_statistics as counted')
+      .innerJoin('deployments', (join) =>
+        join
+          .onRef('deployments.tenant', '=', 'counted.tenant')
+          .onRef('deployments.id', '=', 'counted.deployment_id'),
+      )
+      .where('counted.status', 'in', allStatuses.filter(statusIsActive))
+      .where('counted.devices', '>', 0)
+      .where('deployments.aborted', 'is not', null)
+      .select(['deployments.tenant', 'deployments.id'])
+      .distinct()
+      .execute(),
 };

@@ -103,6 +103,53 @@ export const deploymentStore = {
         .select('id')
         .executeTakeFirst()) !== undefined,
 
+    /** Nobody sees it before `begin`: its targets are still being written. */
+    prepare: async (tx: Transaction, id: string, started: number): Promise<void> => {
+      await tx
+        .insertInto('deployments')
+        .values({
+          tenant,
+          id,
+          name: '',
+          artifact_name: '',
+          kind: 'software',
+          created: started,
+          finished: null,
+          aborted: null,
+          status: 'preparing',
+          active: 0,
+          max_devices: 0,
+          device_count: 0,
+          force_installation: 0,
+          target: '{}',
+          group_names: '[]',
+          fingerprint: null,
+          total_size_bytes: 0,
+        })
+        .execute();
+    },
+
+    /** Those that were begun to be prepared before that time. */
+    preparedBefore: async (reader: Reader, time: number): Promise<string[]> => {
+      const rows = await reader
+        .selectFrom('deployments')
+        .where('tenant', '=', tenant)
+        .where('status', '=', 'preparing')
+        .where('created', '<', time)
+        .select('id')
+        .execute();
+      return rows.map(({ id }) => id);
+    },
+
+    /** With what is kept beside it. */
+    deletePrepared: (tx: Transaction, id: string) =>
+      tx
+        .deleteFrom('deployments')
+        .where('tenant', '=', tenant)
+        .where('id', '=', id)
+        .where('status', '=', 'preparing')
+        .execute(),
+
     insert: async (
       tx: Transaction,
       deployment: Deployment,
@@ -113,27 +160,28 @@ export const deploymentStore = {
       },
     ): Promise<void> => {
       const key = { tenant, deployment_id: deployment.id };
+      const row = {
+        name: deployment.name,
+        artifact_name: deployment.artifactName,
+        kind: deployment.kind,
+        created: deployment.created,
+        finished: null,
+        aborted: null,
+        status: deployment.status,
+        active: 1 as const,
+        max_devices: deployment.maxDevices,
+        device_count: 0,
+        force_installation: deployment.forceInstallation ? (1 as const) : (0 as const),
+        target: JSON.stringify(deployment.target),
+        group_names: JSON.stringify(deployment.groups),
+        fingerprint: parts.fingerprint,
+        total_size_bytes: 0,
+      };
       await tx
         .insertInto('deployments')
-        .values({
-          tenant,
-          id: deployment.id,
-          name: deployment.name,
-          artifact_name: deployment.artifactName,
-          kind: deployment.kind,
-          created: deployment.created,
-          finished: null,
-          aborted: null,
-          status: deployment.status,
-          active: 1,
-          max_devices: deployment.maxDevices,
-          device_count: 0,
-          force_installation: deployment.forceInstallation ? 1 : 0,
-          target: JSON.stringify(deployment.target),
-          group_names: JSON.stringify(deployment.groups),
-          fingerprint: parts.fingerprint,
-          total_size_bytes: 0,
-        })
+        .values({ tenant, id: deployment.id, ...row })
+        // Where it was prepared.
+        .onConflict((conflict) => conflict.columns(['tenant', 'id']).doUpdateSet(row))
         .execute();
       for (const [phase, { batchSize, starts }] of parts.phases.entries()) {
         await tx
@@ -247,7 +295,7 @@ export type DeploymentStore = ReturnType<(typeof deploymentStore)['forTenant']>;
 export type DeploymentRow = Selectable<Tables['deployments']>;
 
 const deployments = (reader: Reader, tenant: string) =>
-  reader.selectFrom('deployments').where('tenant', '=', tenant);
+  reader.selectFrom('deployments').where('tenant', '=', tenant).where('status', '<>', 'preparing');
 
 const visible = (reader: Reader, actor: Actor) =>
   deployments(reader, actor.tenant).where((where) => where.and(isVisibleDeployment(engineOf(reader), actor)));
@@ -257,6 +305,7 @@ const deploymentById = preparedQuery<{ tenant: string; id: string }, DeploymentR
     .selectFrom('deployments')
     .where('tenant', '=', value('tenant'))
     .where('id', '=', value('id'))
+    .where('status', '<>', 'preparing')
     .selectAll(),
 );
 
@@ -278,7 +327,8 @@ export const deployment = (row: DeploymentRow): Deployment => ({
   created: row.created,
   finished: row.finished,
   aborted: row.aborted,
-  status: row.status,
+  // What is only prepared is not read.
+  status: row.status === 'preparing' ? 'scheduled' : row.status,
   maxDevices: row.max_devices,
   deviceCount: row.device_count,
   forceInstallation: row.force_installation === 1,

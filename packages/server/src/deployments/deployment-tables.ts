@@ -12,7 +12,8 @@ export interface DeploymentTables {
     created: number;
     finished: number | null;
     aborted: number | null;
-    status: DeploymentStatus;
+    /** `preparing`: its targets are being written, and nobody is to see it yet. */
+    status: DeploymentStatus | 'preparing';
     /** 0 once finished; what a poll looks through. */
     active: 0 | 1;
     /** How many devices were targeted. */

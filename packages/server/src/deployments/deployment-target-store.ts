@@ -7,6 +7,7 @@ import { preparedQuery } from '../database/prepared-query.ts';
 /** SQL on whom the deployments of one tenant are for. */
 export const deploymentTargetStore = {
   forTenant: (tenant: string) => ({
+    /** Of sorted ids, each once. */
     insert: async (tx: Transaction, id: string, targeted: readonly string[]): Promise<void> => {
       const key = { tenant, deployment_id: id };
       for (const { firstDeviceId, lastDeviceId, deviceIds } of targetChunks(targeted)) {

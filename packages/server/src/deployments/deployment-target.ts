@@ -42,12 +42,16 @@ export interface TargetChunk {
 /** So many ids a row: a poll reads one row a deployment, a deployment to a million devices writes two thousand. */
 export const idsPerChunk = 500;
 
-/** Sorted as the database compares text, by the bytes of it; each id once. */
-export function targetChunks(deviceIds: Iterable<string>): TargetChunk[] {
+/** Each id once, sorted as the database compares text, by the bytes of it. */
+export function sortedIds(deviceIds: Iterable<string>): readonly string[] {
   const unique = [...new Set(deviceIds)];
-  const sorted = unique.every((id) => /^[\x20-\x7e]*$/.test(id))
+  return unique.every((id) => /^[\x20-\x7e]*$/.test(id))
     ? unique.toSorted((a, b) => (a < b ? -1 : 1))
     : unique.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)));
+}
+
+/** Of ids that are sorted so. */
+export function targetChunks(sorted: readonly string[]): TargetChunk[] {
   const chunks: TargetChunk[] = [];
   for (let start = 0; start < sorted.length; start += idsPerChunk) {
     const ids = sorted.slice(start, start + idsPerChunk);

@@ -108,17 +108,28 @@ export const deviceDeploymentStore = {
       return row && deviceDeployment(row);
     },
 
-    allActive: async (
-      reader: Reader,
-      filter: { deploymentId: string } | { deviceId: string },
-    ): Promise<DeviceDeployment[]> => {
+    allActive: async (reader: Reader, deviceId: string): Promise<DeviceDeployment[]> => {
       const rows = await table(reader, tenant)
         .where('active', '=', 1)
-        .where(
-          'deploymentId' in filter ? 'deployment_id' : 'device_id',
-          '=',
-          'deploymentId' in filter ? filter.deploymentId : filter.deviceId,
-        )
+        .where('device_id', '=', deviceId)
+        .selectAll()
+        .execute();
+      return rows.map(deviceDeployment);
+    },
+
+    /** Of devices after that id, in their order. */
+    activeOfDeployment: async (
+      reader: Reader,
+      deploymentId: string,
+      after: string,
+      limit: number,
+    ): Promise<DeviceDeployment[]> => {
+      const rows = await table(reader, tenant)
+        .where('deployment_id', '=', deploymentId)
+        .where('device_id', '>', after)
+        .where('active', '=', 1)
+        .orderBy('device_id')
+        .limit(limit)
         .selectAll()
         .execute();
       return rows.map(deviceDeployment);
@@ -174,17 +185,6 @@ export const deviceDeploymentStore = {
         .where('device_id', '=', row.deviceId)
         .where('attempt', '=', row.attempt)
         .execute();
-    },
-
-    countByStatus: async (
-      reader: Reader,
-      deploymentId: string,
-    ): Promise<Partial<Record<DeviceDeploymentStatus, number>>> => {
-      const rows = await latestOfDeployment(reader, tenant, deploymentId, undefined)
-        .groupBy('status')
-        .select((select) => ['status', select.fn.countAll<number>().as('devices')])
-        .execute();
-      return Object.fromEntries(rows.map(({ status, devices }) => [status, Number(devices)]));
     },
 
     forgetEnded: (tx: Transaction, deviceId: string, now: number) =>

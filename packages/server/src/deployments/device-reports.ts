@@ -6,9 +6,15 @@ import type { Database } from '../database/open-database.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
 import { seesDevice } from '../visibility.ts';
+import { deploymentStore } from './deployment-store.ts';
 import { deploymentTargetStore } from './deployment-target-store.ts';
 import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
-import { deviceDeploymentStatuses, type ReportableStatus } from './device-deployment-statuses.ts';
+import {
+  deviceDeploymentStatuses,
+  statusIsActive,
+  type DeviceDeploymentStatus,
+  type ReportableStatus,
+} from './device-deployment-statuses.ts';
 import { beginPart, changeStatus } from './device-progress.ts';
 import { nextDeployment } from './next-update.ts';
 
@@ -27,7 +33,7 @@ export function createDeviceReports({
   const openPart = async (reader: Reader, actor: Actor, deploymentId: string, deviceId: string) => {
     const part = await parts(actor).get(reader, deploymentId, deviceId);
     if (part === undefined) throw notFound();
-    const { closed } = deviceDeploymentStatuses[part.status];
+    const { closed } = deviceDeploymentStatuses[await statusOf(reader, actor, part)];
     if (closed !== null) throw new ServerError('conflict', closed);
     return part;
   };
@@ -69,7 +75,7 @@ export function createDeviceReports({
       database.unitOfWork(async (tx) => {
         if (!(await seesDevice(tx, actor, deviceId))) return;
         const change = { tx, actor, now: clock() };
-        for (const part of await parts(actor).allActive(tx, { deviceId }))
+        for (const part of await parts(actor).allActive(tx, deviceId))
           await changeStatus(change, part, 'aborted');
         const next = await nextDeployment(tx, actor.tenant, deviceId, change.now);
         if (typeof next !== 'string') await beginPart(change, next, deviceId, 'aborted');
@@ -96,12 +102,22 @@ export async function endPartsOfDecommissioned(
 ): Promise<void> {
   const parts = deviceDeploymentStore.forTenant(actor.tenant);
   const change = { tx, actor, now };
-  for (const part of await parts.allActive(tx, { deviceId }))
-    await changeStatus(change, part, 'decommissioned');
+  for (const part of await parts.allActive(tx, deviceId)) await changeStatus(change, part, 'decommissioned');
   for (const deployment of await deploymentTargetStore.forTenant(actor.tenant).activeFor(tx, deviceId, -1)) {
     const part: DeviceDeployment | undefined = await parts.get(tx, deployment.id, deviceId);
     if (part === undefined) await beginPart(change, deployment, deviceId, 'decommissioned');
   }
+}
+
+/** What is under way in a deployment that was aborted has ended, even before that was noted of each device. */
+async function statusOf(
+  reader: Reader,
+  { tenant }: Actor,
+  { deploymentId, status }: DeviceDeployment,
+): Promise<DeviceDeploymentStatus> {
+  if (!statusIsActive(status)) return status;
+  const deployment = await deploymentStore.forTenant(tenant).get(reader, deploymentId);
+  return (deployment?.aborted ?? null) === null ? status : 'aborted';
 }
 
 const notFound = () => new ServerError('notFound', 'Deployment not found');

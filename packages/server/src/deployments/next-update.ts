@@ -181,7 +181,8 @@ async function findPart(
       : await deviceDeploymentStore.forTenant(tenant).active(reader, deviceId);
   if (part !== undefined) {
     const deployment = await deploymentStore.forTenant(tenant).get(reader, part.deploymentId);
-    return deployment === undefined ? 'noPlace' : { deployment, part };
+    // Of an aborted one the device learns by its next report, whether its part was noted as ended yet or not.
+    return deployment === undefined || deployment.aborted !== null ? 'noPlace' : { deployment, part };
   }
   const after = known?.mayRemember === true ? known.after : undefined;
   const next = await nextDeployment(reader, tenant, deviceId, now, after);

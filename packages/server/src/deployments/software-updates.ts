@@ -77,6 +77,7 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
     removeLeftovers: artifacts.removeLeftovers,
     generateArtifacts: generation.run,
     takeInDirectUploads: directUploads.run,
+    finishAborts: deployments.finishAborts,
     deployConfiguration: async (
       tx: Transaction,
       actor: Actor,

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
-import { targetChunks } from './deployment-target.ts';
+import { sortedIds, targetChunks } from './deployment-target.ts';
 import { targetedDevices } from './targeted-devices.ts';
 
 test('no deployment is missed for any of many devices, and few others are taken for targeted', () => {
   const targeted = targetedDevices();
   const [older, newer] = [1, 2].map((created) => {
     const ids = Array.from({ length: 20_000 }, () => randomUUID());
-    for (const { deviceIds } of targetChunks(ids)) targeted.add(deviceIds, created);
+    for (const { deviceIds } of targetChunks(sortedIds(ids))) targeted.add(deviceIds, created);
     return ids;
   });
   for (const id of older ?? []) assert.ok(targeted.newestFor(id) >= 1, id);

@@ -306,6 +306,9 @@ async function withSets(
   return devices.map((device) => ({ device, sets: byDevice.get(device.id) ?? [] }));
 }
 
-/** Ids of the accepted devices, sorted: what other domains need to know. */
-export const acceptedDevices = (db: Reader, actor: Actor): Promise<string[]> =>
-  deviceStore.seenBy(actor).acceptedDevices(db);
+/** Ids of accepted devices, sorted, a page of them: what other domains need to know. */
+export const acceptedDevices = (
+  db: Reader,
+  actor: Actor,
+  page: { readonly after: string; readonly limit: number },
+): Promise<string[]> => deviceStore.seenBy(actor).acceptedDevices(db, page);

@@ -35,12 +35,17 @@ export const deviceStore = {
     countDevices: (db: Reader, filter: DeviceFilter): Promise<number> => counted(filtered(db, actor, filter)),
 
     /** Ids of the accepted devices, sorted. */
-    acceptedDevices: async (db: Reader): Promise<string[]> => {
+    acceptedDevices: async (
+      db: Reader,
+      { after, limit }: { readonly after: string; readonly limit: number },
+    ): Promise<string[]> => {
       const rows = await visible(db, actor)
         .select('id')
         .where('status', '=', 'accepted')
         .where('decommissioning', '=', 0)
+        .where('id', '>', after)
         .orderBy('id')
+        .limit(limit)
         .execute();
       return rows.map(({ id }) => id);
     },

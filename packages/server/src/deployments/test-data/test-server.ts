@@ -92,7 +92,11 @@ export async function startTestServer(options: TestServerOptions = {}) {
     decompressors: { ...nodeDecompressors, lzma: xzDecompressor },
     requireSignature: options.requireSignature ?? false,
     answerNextV2: options.answerNextV2 ?? true,
-    acceptedDevices: async () => known.accepted,
+    acceptedDevices: async (_reader, _actor, { after, limit }) =>
+      known.accepted
+        .toSorted()
+        .filter((id) => id > after)
+        .slice(0, limit),
     devicesInGroup: async (_reader, _actor, group) =>
       known.accepted.filter((id) => known.groups[id] === group),
     groupOfDevice: async (_reader, _actor, id) => known.groups[id] ?? null,
@@ -134,6 +138,7 @@ export async function startTestServer(options: TestServerOptions = {}) {
     generateArtifacts: () => updates.generateArtifacts(AbortSignal.timeout(30_000)),
     takeInDirectUploads: () => updates.takeInDirectUploads(AbortSignal.timeout(30_000)),
     removeLeftovers: updates.removeLeftovers,
+    finishAborts: () => updates.finishAborts(AbortSignal.timeout(30_000)),
     storage,
     /** How many objects were stored, or were not after all. */
     puts,
