@@ -17,8 +17,8 @@ const usualFwEnvConfig = '/etc/fw_env.config';
 
 /** Tools in the order of preference (client contract 17.2); only U-Boot's can be told of another configuration. */
 const toolPairs = [
-  { print: 'grub-mender-grubenv-print', set: 'grub-mender-grubenv-set', takesConfig: false },
-  { print: 'fw_printenv', set: 'fw_setenv', takesConfig: true },
+  { print: 'grub-mender-grubenv-print', set: 'grub-mender-grubenv-set', takesConfig: false, separator: '=' },
+  { print: 'fw_printenv', set: 'fw_setenv', takesConfig: true, separator: 'probed' },
 ] as const;
 
 /**
@@ -40,7 +40,7 @@ export function bootEnvironmentOf(
       if (print === undefined || set === undefined) continue;
       const config = places.fwEnvConfig;
       const args = pair.takesConfig && config !== usualFwEnvConfig ? ['-c', config] : [];
-      return toolEnvironment(system.processes, { print, set, args }, signal);
+      return toolEnvironment(system.processes, { print, set, args, separator: pair.separator }, signal);
     }
     return undefined;
   };

@@ -5,13 +5,16 @@ import type { Processes } from '../system/system.ts';
 export interface EnvironmentTools {
   /** Prints all variables, `name=value` a line. */
   readonly print: string;
-  /** Reads `name=value` lines from its input when given `-s -`. */
+  /** Reads lines of a name and a value from its input when given `-s -`. */
   readonly set: string;
+  /** What stands between the two; `probed` where that is another with other versions of the tool. */
+  readonly separator: '=' | 'probed';
   /** Given to both first. */
   readonly args: readonly string[];
 }
 
 const toolTimeoutMs = 60_000;
+const probeVariable = 'mender_uboot_separator';
 
 /**
  * The bootloader's variables through its own tools (client contract 17.2). What was written is read back and compared: the
@@ -44,10 +47,26 @@ export function toolEnvironment(
     return variables;
   };
 
+  /**
+   * Old versions of U-Boot's fw_setenv take a space and only that: of `name=value` they take the whole for a name, find the variable
+   * `name`, and remove it. So it is tried with a variable nobody reads, which stays as the mark of a tool that takes spaces.
+   */
+  const separatorOf = async (): Promise<string> => {
+    if (tools.separator === '=') return '=';
+    if ((await read()).get(probeVariable) === '1') return ' ';
+    // A tool that takes no spaces may refuse the line or store something else; both is an answer.
+    await runTool(tools.set, ['-s', '-'], `${probeVariable} 1\n`).catch((error: unknown) => {
+      signal.throwIfAborted();
+      if (!(error instanceof DeviceError)) throw error;
+    });
+    return (await read()).get(probeVariable) === '1' ? ' ' : '=';
+  };
+
   return {
     read,
     async write(changes) {
-      const lines = Object.entries(changes).map(([name, value]) => `${name}=${value}\n`);
+      const separator = await separatorOf();
+      const lines = Object.entries(changes).map(([name, value]) => `${name}${separator}${value}\n`);
       await runTool(tools.set, ['-s', '-'], lines.join(''));
       const now = await read();
       const lost = Object.entries(changes).filter(([name, value]) => (now.get(name) ?? '') !== value);
