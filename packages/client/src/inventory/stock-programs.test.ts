@@ -14,6 +14,8 @@ const forever = new AbortController().signal;
 // prettier-ignore
 const expectedKeys: Readonly<Record<string, readonly string[]>> = {
   'bootloader-integration': ['mender_bootloader_integration'],
+  // Tells the server itself, and has tests of its own.
+  'mender-configure':       [],
   hostinfo:                 ['cpu_model', 'hostname', 'kernel', 'mem_total_kB'],
   network:                  ['ipv4_*', 'ipv6_*', 'mac_*', 'network_interfaces'],
   os:                       ['os'],
@@ -63,6 +65,7 @@ describe('the inventory programs that come with the client', () => {
     const names = (await readdir(stock)).map((file) => file.slice(prefix.length));
     assert.deepEqual(names.sort(), Object.keys(expectedKeys).sort());
     for (const [name, keys] of Object.entries(expectedKeys)) {
+      if (keys.length === 0) continue;
       const patterns = keys.map((key) => new RegExp(`^${key.replace('*', '.+')}$`));
       const told = [...(await run(name)).keys()];
       assert.ok(told.length > 0, name);
