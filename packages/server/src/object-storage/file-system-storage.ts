@@ -16,6 +16,7 @@ import {
 } from './object-storage.ts';
 
 const readChunkBytes = 256 * 1024;
+const writeChunkBytes = 1024 ** 2;
 
 /** Objects as files `DIRECTORY/<tenant>/<id>`. What is being written stands in `DIRECTORY/.incoming`. */
 export async function openFileSystemStorage(directory: string): Promise<ObjectStorage> {
@@ -111,13 +112,24 @@ async function writeDurably(
 ): Promise<void> {
   const file = await open(path, 'wx', 0o600);
   let written = 0;
+  // A form comes in pieces of 64 KiB; to write each by itself costs a turn of the thread pool each.
+  let waiting: Uint8Array[] = [];
+  let waitingBytes = 0;
+  const flush = async () => {
+    await writeWhole(file, Buffer.concat(waiting));
+    waiting = [];
+    waitingBytes = 0;
+  };
   try {
     for await (const chunk of source) {
       signal?.throwIfAborted();
       written += chunk.length;
       if (sizeBytes !== undefined && written > sizeBytes) break;
-      await writeWhole(file, chunk);
+      waiting.push(chunk);
+      waitingBytes += chunk.length;
+      if (waitingBytes >= writeChunkBytes) await flush();
     }
+    await flush();
     if (sizeBytes !== undefined && written !== sizeBytes) {
       throw wrongSize(sizeBytes, written);
     }
