@@ -6,7 +6,7 @@ import { ApiError } from '@tandem/api';
 import './design/tokens.css';
 import './design/base.css';
 import { applyTheme } from './design/theme.ts';
-import { router } from './routes.tsx';
+import { loadAllPages, router } from './routes.tsx';
 
 const queries = new QueryClient({
   defaultOptions: {
@@ -29,3 +29,9 @@ createRoot(element).render(
     </QueryClientProvider>
   </StrictMode>,
 );
+
+// After the first page stands and has its answers.
+const forgetFirst = router.subscribe('onRendered', () => {
+  forgetFirst();
+  setTimeout(() => void loadAllPages(), 2000);
+});

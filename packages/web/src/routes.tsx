@@ -2,6 +2,7 @@ import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '
 import { addressOf, readDeviceQuery } from './pages/devices/device-query.ts';
 import { readDeploymentAddress, readNewDeploymentAddress } from './pages/deployments/deployment-query.ts';
 import { readReleaseAddress } from './pages/releases/release-query.ts';
+import { PageFailed } from './shell/page-failed.tsx';
 import { PageNotFound } from './shell/page-not-found.tsx';
 import { Root } from './shell/root.tsx';
 
@@ -72,24 +73,32 @@ const connect = createRoute({
   component: lazyRouteComponent(() => import('./pages/connect/connect-page.tsx'), 'ConnectPage'),
 });
 
+const pages = [
+  dashboard,
+  devices,
+  device,
+  releases,
+  release,
+  deployments,
+  newDeployment,
+  deployment,
+  users,
+  settings,
+  connect,
+] as const;
+
 export const router = createRouter({
-  routeTree: root.addChildren([
-    dashboard,
-    devices,
-    device,
-    releases,
-    release,
-    deployments,
-    newDeployment,
-    deployment,
-    users,
-    settings,
-    connect,
-  ]),
+  routeTree: root.addChildren([...pages]),
   basepath: import.meta.env.BASE_URL,
   defaultPreload: 'intent',
+  defaultErrorComponent: PageFailed,
   scrollRestoration: true,
 });
+
+/** Loads the scripts of all pages, so that one can go to each while the server is away. */
+export async function loadAllPages(): Promise<void> {
+  await Promise.allSettled(pages.map(async ({ options }) => options.component?.preload?.()));
+}
 
 declare module '@tanstack/react-router' {
   interface Register {

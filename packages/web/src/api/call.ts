@@ -1,5 +1,5 @@
 import { ApiError, createApiClient, type ApiClient } from '@tandem/api';
-import { endSession, readSession } from '../session/session.ts';
+import { interruptSession, readSession } from '../session/session.ts';
 
 const client = createApiClient({
   baseUrl: location.origin,
@@ -8,8 +8,8 @@ const client = createApiClient({
 });
 
 /**
- * Calls an endpoint of the contract as the one who is signed in. A token that no longer counts ends the session, which brings up
- * the sign-in over the page one is on; the call itself still fails with the ApiError.
+ * Calls an endpoint of the contract as the one who is signed in. A token that no longer counts interrupts the session, which
+ * brings up the sign-in over the page one is on; the call itself still fails with the ApiError.
  */
 export const call: ApiClient = async (endpoint, options) => {
   const token = readSession()?.token;
@@ -17,7 +17,7 @@ export const call: ApiClient = async (endpoint, options) => {
     return await client(endpoint, options);
   } catch (error) {
     const isOwn = endpoint.audience === 'user' && token === readSession()?.token;
-    if (isOwn && error instanceof ApiError && error.status === 401) endSession();
+    if (isOwn && error instanceof ApiError && error.status === 401) interruptSession();
     throw error;
   }
 };

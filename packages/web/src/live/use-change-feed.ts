@@ -4,10 +4,11 @@ import { call } from '../api/call.ts';
 import { followChanges, type FeedState } from './change-feed.ts';
 
 /** Keeps every query of the interface fresh while the one who is signed in looks at it. Used once, by the shell. */
-export function useChangeFeed(): FeedState {
+export function useChangeFeed(isFed: boolean): FeedState {
   const queries = useQueryClient();
   const [state, setState] = useState<FeedState>('connecting');
   useEffect(() => {
+    if (!isFed) return undefined;
     const ended = new AbortController();
     void followChanges({
       call,
@@ -18,7 +19,7 @@ export function useChangeFeed(): FeedState {
       signal: ended.signal,
     });
     return () => ended.abort();
-  }, [queries]);
+  }, [queries, isFed]);
   return state;
 }
 

@@ -4,7 +4,7 @@ import { logout } from '@tandem/api';
 import { call } from '../api/call.ts';
 import { Button } from '../components/button.tsx';
 import { useChangeFeed } from '../live/use-change-feed.ts';
-import { endSession, useSession } from '../session/session.ts';
+import { endSession } from '../session/session.ts';
 import { FeedIndicator } from './feed-indicator.tsx';
 import styles from './shell.module.css';
 import { ThemeSwitch } from './theme-switch.tsx';
@@ -20,10 +20,16 @@ const places = [
   { to: '/settings', label: 'Settings' },
 ] as const;
 
+export interface ShellProps {
+  /** Who is signed in. */
+  readonly email: string;
+  /** Whether changes are followed: not while the session is interrupted. */
+  readonly isFed: boolean;
+}
+
 /** What surrounds every page once one is signed in. */
-export const Shell = () => {
-  const session = useSession();
-  const feed = useChangeFeed();
+export const Shell = ({ email, isFed }: ShellProps) => {
+  const feed = useChangeFeed(isFed);
   const signOut = useMutation({
     mutationFn: () => call(logout, {}),
     // Also when the server cannot be told: at this browser it is over.
@@ -42,7 +48,7 @@ export const Shell = () => {
         <FeedIndicator state={feed} />
         <div className={styles.account}>
           <ThemeSwitch />
-          <span className={styles.email}>{session?.email}</span>
+          <span className={styles.email}>{email}</span>
           <Button kind="plain" onPress={() => signOut.mutate()}>
             Sign out
           </Button>

@@ -1,7 +1,9 @@
+import { useState } from 'react';
 import { useMutation, useQueryClient } from '@tanstack/react-query';
 import { deleteAuthSet, setAuthSetStatus, type AuthSet, type Device } from '@tandem/api';
 import { call } from '../../api/call.ts';
 import { Button } from '../../components/button.tsx';
+import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
 import { ErrorNotice } from '../../components/error-notice.tsx';
 import { Facts } from '../../components/facts.tsx';
 import { Section } from '../../components/page.tsx';
@@ -39,6 +41,7 @@ export const AuthSets = ({ device }: { readonly device: Device }) => (
 
 const AuthSetRow = ({ deviceId, authSet }: { readonly deviceId: string; readonly authSet: AuthSet }) => {
   const queries = useQueryClient();
+  const [isDismissing, setDismissing] = useState(false);
   const params = { id: deviceId, aid: authSet.id };
   const decide = useMutation({
     mutationFn: async (decision: Decision) => {
@@ -48,7 +51,10 @@ const AuthSetRow = ({ deviceId, authSet }: { readonly deviceId: string; readonly
         await call(setAuthSetStatus, { params, body: { status } });
       }
     },
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['devices'] }),
+    onSuccess: async () => {
+      setDismissing(false);
+      await queries.invalidateQueries({ queryKey: ['devices'] });
+    },
   });
   const allowed: readonly Decision[] = Object.hasOwn(decisions, authSet.status)
     ? decisions[authSet.status as keyof typeof decisions]
@@ -67,7 +73,7 @@ const AuthSetRow = ({ deviceId, authSet }: { readonly deviceId: string; readonly
               small
               kind={decision === 'accept' ? 'primary' : 'secondary'}
               isDisabled={decide.isPending}
-              onPress={() => decide.mutate(decision)}
+              onPress={() => (decision === 'dismiss' ? setDismissing(true) : decide.mutate(decision))}
             >
               {words[decision]}
             </Button>
@@ -78,7 +84,21 @@ const AuthSetRow = ({ deviceId, authSet }: { readonly deviceId: string; readonly
         <summary>Public key</summary>
         <pre className={styles.key}>{authSet.pubkey}</pre>
       </details>
-      {decide.error !== null && <ErrorNotice attempt="Deciding on the auth set" error={decide.error} />}
+      {decide.error !== null && !isDismissing && (
+        <ErrorNotice attempt="Deciding on the auth set" error={decide.error} />
+      )}
+      <ConfirmDialog
+        title="Dismiss this auth set?"
+        isOpen={isDismissing}
+        onClose={() => setDismissing(false)}
+        action="Dismiss the auth set"
+        onConfirm={() => decide.mutate('dismiss')}
+        isPending={decide.isPending}
+        error={decide.error}
+      >
+        The server forgets this key. A device that still has it is shut out until it asks again and is
+        accepted anew.
+      </ConfirmDialog>
     </li>
   );
 };

@@ -38,7 +38,7 @@ export const ConfigurationSection = ({ deviceId }: { readonly deviceId: string }
       )}
       {configuration.data !== null && configuration.data !== undefined && (
         <Editor
-          key={configuration.data.updated_ts}
+          key={deviceId}
           deviceId={deviceId}
           configured={configuration.data.configured}
           reported={configuration.data.reported}
@@ -57,7 +57,9 @@ interface EditorProps {
 const Editor = ({ deviceId, configured, reported }: EditorProps) => {
   const queries = useQueryClient();
   const params = { device_id: deviceId };
-  const [text, setText] = useState(configurationLines(configured));
+  // What one is typing outlives what others save meanwhile.
+  const [typed, setText] = useState<string>();
+  const text = typed ?? configurationLines(configured);
   const wanted = readConfigurationLines(text);
   const refresh = () => queries.invalidateQueries({ queryKey: ['configurations'] });
   const save = useMutation({
@@ -68,7 +70,10 @@ const Editor = ({ deviceId, configured, reported }: EditorProps) => {
         body: new TextEncoder().encode(JSON.stringify(wanted.values)),
       });
     },
-    onSuccess: refresh,
+    onSuccess: async () => {
+      await refresh();
+      setText(undefined);
+    },
   });
   const deploy = useMutation({
     mutationFn: () =>

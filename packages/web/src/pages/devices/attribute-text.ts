@@ -11,9 +11,17 @@ export function attributeText(device: InventoryDevice, column: string): string {
   return Array.isArray(found.value) ? found.value.join(', ') : String(found.value);
 }
 
+const nameTag = 'tags/name';
+
+/** Of the attributes that devices have, those that `deviceName` reads. */
+export const nameAttributes = (known: readonly string[]): readonly string[] =>
+  known.filter(
+    (column) => column === nameTag || (column.startsWith('identity/') && column !== 'identity/status'),
+  );
+
 /** What people call a device: a tag `name` where it has one, its first identity attribute, at last its id. */
 export function deviceName(device: InventoryDevice): string {
-  const named = attributeText(device, 'tags/name');
+  const named = attributeText(device, nameTag);
   if (named !== '') return named;
   const identity = device.attributes.find(({ scope, name }) => scope === 'identity' && name !== 'status');
   return identity === undefined ? device.id : String(identity.value);

@@ -39,8 +39,8 @@ test('what somebody broke in an address is left out, the rest stays', () => {
   assert.equal(query.sort, undefined);
 });
 
-test('the server is asked for one page of the columns shown', () => {
-  assert.deepEqual(searchBodyOf(readDeviceQuery(edited)), {
+test('the server is asked for one page of the columns shown, and for what devices are called by', () => {
+  assert.deepEqual(searchBodyOf(readDeviceQuery(edited), ['tags/name', 'identity/mac']), {
     page: 3,
     per_page: 100,
     text: 'line 4',
@@ -49,6 +49,7 @@ test('the server is asked for one page of the columns shown', () => {
     attributes: [
       { scope: 'identity', attribute: 'mac' },
       { scope: 'inventory', attribute: 'rootfs-image.version' },
+      { scope: 'tags', attribute: 'name' },
     ],
   });
 });

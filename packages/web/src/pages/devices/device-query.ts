@@ -54,8 +54,11 @@ export const addressOf = ({ page, text, filters, sort, columns }: DeviceQuery): 
   ...(columns.join() === defaultColumns.join() ? {} : { columns }),
 });
 
-/** The query as the server is asked. */
-export function searchBodyOf({ page, text, filters, sort, columns }: DeviceQuery): SearchBody {
+/** The query as the server is asked; `names` are the attributes by which people call a device, shown or not. */
+export function searchBodyOf(
+  { page, text, filters, sort, columns }: DeviceQuery,
+  names: readonly string[],
+): SearchBody {
   const sortedBy = sort === undefined ? undefined : attributeOf(sort.column);
   return {
     page,
@@ -63,7 +66,7 @@ export function searchBodyOf({ page, text, filters, sort, columns }: DeviceQuery
     ...(text === '' ? {} : { text }),
     filters: [...filters],
     ...(sortedBy === undefined ? {} : { sort: [{ ...sortedBy, order: sort?.order ?? 'asc' }] }),
-    attributes: columns.flatMap((column) => attributeOf(column) ?? []),
+    attributes: [...new Set([...columns, ...names])].flatMap((column) => attributeOf(column) ?? []),
   };
 }
 

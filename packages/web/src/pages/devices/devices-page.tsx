@@ -9,20 +9,21 @@ import { EmptyState, Page } from '../../components/page.tsx';
 import { Pager } from '../../components/pager.tsx';
 import { StatusBadge } from '../../components/status-badge.tsx';
 import { Time } from '../../components/time.tsx';
-import { attributeText, deviceName } from './attribute-text.ts';
+import { attributeText, deviceName, nameAttributes } from './attribute-text.ts';
 import { BulkActions } from './bulk-actions.tsx';
 import { ColumnChoice } from './column-choice.tsx';
 import { addressOf, perPage, readDeviceQuery, searchBodyOf, type DeviceQuery } from './device-query.ts';
 import { ExportButton } from './export-button.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { StatusTabs } from './status-tabs.tsx';
+import { useFilterAttributes } from './use-filter-attributes.ts';
 
 /** All devices, of every status: what is shown lives in the address. */
 export const DevicesPage = () => {
   const query = readDeviceQuery(useSearch({ from: '/devices' }));
   const navigate = useNavigate({ from: '/devices' });
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const body = searchBodyOf(query);
+  const body = searchBodyOf(query, nameAttributes(useFilterAttributes()));
   const devices = useQuery({
     queryKey: ['inventory', 'search', body],
     queryFn: async ({ signal }) => {

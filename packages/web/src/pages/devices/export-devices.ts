@@ -13,7 +13,7 @@ export async function exportDevices(query: DeviceQuery): Promise<void> {
     const { body } = await call(searchInventory, {
       // By id, so that a device that reports meanwhile comes neither twice nor never.
       body: {
-        ...searchBodyOf({ ...query, page, sort: undefined }),
+        ...searchBodyOf({ ...query, page, sort: undefined }, []),
         per_page: maxPerPage,
       },
     });

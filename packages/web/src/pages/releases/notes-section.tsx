@@ -7,11 +7,13 @@ import { ErrorNotice } from '../../components/error-notice.tsx';
 import { Section } from '../../components/page.tsx';
 import { TextField } from '../../components/text-field.tsx';
 
-/** What people write about a release. */
+/** What people write about a release; what one is typing outlives what changes meanwhile. */
 export const NotesSection = ({ release }: { readonly release: ReleaseV2 }) => {
   const queries = useQueryClient();
-  const [notes, setNotes] = useState(release.notes);
-  const [tags, setTags] = useState(release.tags.join(', '));
+  const [typedNotes, setNotes] = useState<string>();
+  const [typedTags, setTags] = useState<string>();
+  const notes = typedNotes ?? release.notes;
+  const tags = typedTags ?? release.tags.join(', ');
   const params = { name: release.name };
   const wanted = tags
     .split(',')
@@ -23,7 +25,11 @@ export const NotesSection = ({ release }: { readonly release: ReleaseV2 }) => {
       if (notes !== release.notes) await call(patchRelease, { params, body: { notes } });
       if (wanted.join() !== release.tags.join()) await call(putReleaseTags, { params, body: wanted });
     },
-    onSuccess: () => queries.invalidateQueries({ queryKey: ['releases'] }),
+    onSuccess: async () => {
+      await queries.invalidateQueries({ queryKey: ['releases'] });
+      setNotes(undefined);
+      setTags(undefined);
+    },
   });
   return (
     <Section title="Notes and tags">

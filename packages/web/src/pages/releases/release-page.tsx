@@ -51,7 +51,7 @@ export const ReleasePage = () => {
       {release.error !== null && <ErrorNotice attempt="Reading the release" error={release.error} />}
       {release.data !== undefined && (
         <>
-          <NotesSection key={release.data.modified} release={release.data} />
+          <NotesSection key={name} release={release.data} />
           {release.data.artifacts.map((artifact) => (
             <ArtifactDetails key={artifact.id} artifact={artifact} />
           ))}

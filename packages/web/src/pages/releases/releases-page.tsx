@@ -74,7 +74,10 @@ export const ReleasesPage = () => {
         </Button>
       }
     >
-      {(isUploading || (releases.data?.total === 0 && !isFiltered)) && <UploadArea />}
+      {(isUploading || (releases.data?.total === 0 && !isFiltered)) && (
+        // It stays when its first artifact has made the list: it has to say that all went well.
+        <UploadArea onBegin={() => setUploading(true)} />
+      )}
       <div className={styles.bar}>
         <SearchField label="Search by name" value={name ?? ''} onSearch={(text) => show({ name: text })} />
         {(tags.data ?? []).length > 0 && (

@@ -10,7 +10,7 @@ import { uploadFile } from './upload-artifact.ts';
 import styles from './upload-area.module.css';
 
 /** Takes an artifact by drag and drop or by choosing a file; what was typed stays when the upload fails. */
-export const UploadArea = () => {
+export const UploadArea = ({ onBegin }: { readonly onBegin: () => void }) => {
   const queries = useQueryClient();
   const [description, setDescription] = useState('');
   const [file, setFile] = useState<File>();
@@ -18,6 +18,7 @@ export const UploadArea = () => {
   const cancel = useRef<AbortController>(undefined);
   const upload = useMutation({
     mutationFn: async (chosen: File) => {
+      onBegin();
       setFile(chosen);
       setPart(0);
       cancel.current = new AbortController();

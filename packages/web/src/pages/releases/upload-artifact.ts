@@ -1,5 +1,5 @@
 import { ApiError, uploadArtifact } from '@tandem/api';
-import { endSession, readSession } from '../../session/session.ts';
+import { interruptSession, readSession } from '../../session/session.ts';
 
 export interface Upload {
   readonly file: File;
@@ -28,7 +28,7 @@ export function uploadFile({ file, description, onProgress, signal }: Upload): P
     request.onload = () => {
       if (request.status === 201) resolve();
       else {
-        if (request.status === 401) endSession();
+        if (request.status === 401) interruptSession();
         reject(refusal(request));
       }
     };

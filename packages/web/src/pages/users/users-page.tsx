@@ -8,14 +8,14 @@ import { DataTable, type TableColumn } from '../../components/data-table.tsx';
 import { ErrorNotice } from '../../components/error-notice.tsx';
 import { EmptyState, Page, Section } from '../../components/page.tsx';
 import { Time } from '../../components/time.tsx';
-import { useSession } from '../../session/session.ts';
+import { useEmail } from '../../session/session.ts';
 import { AddUserDialog } from './add-user-dialog.tsx';
 import { TokensSection } from './tokens-section.tsx';
 
 /** Who may sign in, and one's own tokens for programs. */
 export const UsersPage = () => {
   const queries = useQueryClient();
-  const session = useSession();
+  const own = useEmail();
   const [isAdding, setAdding] = useState(false);
   const [leaving, setLeaving] = useState<User>();
   const users = useQuery({
@@ -33,7 +33,7 @@ export const UsersPage = () => {
     {
       id: 'email',
       label: 'E-mail',
-      cell: ({ email }) => (email === session?.email ? `${email} (you)` : email),
+      cell: ({ email }) => (email === own ? `${email} (you)` : email),
     },
     { id: 'created', label: 'Created', width: 170, cell: ({ created_ts }) => <Time at={created_ts} /> },
     { id: 'login', label: 'Last sign-in', width: 170, cell: ({ login_ts }) => <Time at={login_ts} /> },
@@ -42,7 +42,7 @@ export const UsersPage = () => {
       label: 'Remove',
       width: 120,
       cell: (user) =>
-        user.email === session?.email ? null : (
+        user.email === own ? null : (
           <Button kind="plain" aria-label={`Remove ${user.email}`} onPress={() => setLeaving(user)}>
             Remove
           </Button>
