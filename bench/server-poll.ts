@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { databasePath } from '../packages/server/src/commands/data-directory.ts';
-import { median } from './artifact-measure.ts';
+import { machine, median } from './artifact-measure.ts';
 import { makeFleet, type FleetDevice } from './server-fleet.ts';
 import { startBare, startTandem, type MeasuredProcess } from './server-process.ts';
 import { askAll, wireRequest } from './server-requests.ts';
+import { writeResult } from './write-result.ts';
 
 /**
  * Server CPU of a poll with nothing to do, against a bare `node:http` that reads one row over an index, both in one interleaved run:
@@ -22,6 +23,7 @@ const { values } = parseArgs({
     write: { type: 'boolean', default: false },
   },
 });
+const before = machine();
 const connections = 32;
 const directory = values.fleet ?? mkdtempSync(join(tmpdir(), 'tandem-bench-'));
 const count = Number(values.requests);
@@ -80,10 +82,17 @@ try {
     await tandem.stop();
   }
   await bare.stop();
-  for (const [name, each] of microseconds)
-    process.stdout.write(
-      `${name.padEnd(20)} ${median(each).toFixed(1)} µs  ${(median(each) / median(microseconds.get('bare') ?? [])).toFixed(2)} x bare\n`,
-    );
+  const bareMedian = median(microseconds.get('bare') ?? []);
+  writeResult('server-poll', values.write, [
+    `Server CPU (user and system, all threads) of a poll with nothing to do, ${count} polls a run by as many devices one after another over ${connections} connections; ${devices.length} devices, 1,000 deployments that have ended, 100 under way for others; check-in times are stored meanwhile. Cold is the first poll of a device after the server's start: its token is verified (RS256). ${values.rounds} interleaved rounds, medians. ${before}.`,
+    '',
+    '| | µs a request | to bare node:http and one read |',
+    '|---|---|---|',
+    ...[...microseconds].map(
+      ([name, each]) =>
+        `| ${name} | ${median(each).toFixed(1)} | ${(median(each) / bareMedian).toFixed(2)} |`,
+    ),
+  ]);
 } finally {
   if (values.fleet === undefined) rmSync(directory, { recursive: true });
 }

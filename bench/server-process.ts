@@ -42,6 +42,16 @@ export const startTandem = (
 export const startBare = (kind: string, databaseFile: string): Promise<MeasuredProcess> =>
   start([resolve(import.meta.dirname, 'server-bare.ts'), kind, databaseFile], `${databaseFile}.${kind}.log`);
 
+/** The whole server with group commit or without: bench/server-grouping.ts. */
+export const startGrouping = (
+  grouping: 'together' | 'each',
+  dataDirectory: string,
+): Promise<MeasuredProcess> =>
+  start(
+    [resolve(import.meta.dirname, 'server-grouping.ts'), grouping, dataDirectory],
+    `${dataDirectory}.${grouping}.log`,
+  );
+
 async function start(args: readonly string[], logPath: string): Promise<MeasuredProcess> {
   const log = openSync(logPath, 'w');
   const child = spawn(process.execPath, args, { stdio: ['ignore', log, log], cwd: '/' });
