@@ -51,8 +51,8 @@ export interface BuildOptions {
   readonly compression: Compression;
 }
 
-/** `xz` for what is given away, `gzip` where building must be quick. */
-export type Compression = 'xz' | 'gzip';
+/** `xz` for what is given away, `none` where building and installing must be quick. */
+export type Compression = 'xz' | 'none';
 
 /** Writes PACKAGE_VERSION_ARCHITECTURE.deb into the directory and returns its path. Same input, same bytes. */
 export async function buildDebianPackage(
@@ -92,7 +92,7 @@ export async function buildDebianPackage(
   }
 }
 
-const effort = { xz: ['-z6'], gzip: ['-z1'] } as const;
+const effort = { xz: ['-z6'], none: [] } as const;
 
 function controlText(control: DebianControl, installedKiB: number): string {
   const list = (names: readonly string[] | undefined) => names?.join(', ');

@@ -148,7 +148,7 @@ if (import.meta.main) {
   const { directory } = values;
   const modified = await sourceDate(project, process.env);
   const parts = await buildServer({ version: manifest.version, modified }, join(directory, 'bundle'));
-  const compression = values.compression === 'gzip' ? 'gzip' : 'xz';
+  const compression = values.compression === 'none' ? 'none' : 'xz';
   process.stdout.write(`${await buildServerDebianPackage(parts, { directory, compression })}\n`);
   process.stdout.write(`${await buildServerTarball(parts, directory)}\n`);
 }

@@ -19,7 +19,7 @@ const rows = readFileSync(join(project, 'docs/compatibility.md'), 'utf8')
 
 test('docs/compatibility.md tells of every endpoint we have, once, and of no other', () => {
   const ours = allEndpoints.map(({ method, path }) => `${method} ${path}`).toSorted();
-  assert.deepEqual(rows.map(([endpoint]) => endpoint).toSorted(), ours);
+  assert.deepEqual(rows.map(([endpoint = '']) => endpoint).toSorted(), ours);
 });
 
 test('the tests it names as proofs are there', () => {
