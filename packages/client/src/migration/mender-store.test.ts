@@ -46,6 +46,19 @@ describe("a device that ran Mender's client", () => {
     assert.deepEqual(await readFile(path), await readFile(join(datastore, 'before')));
   });
 
+  test('of generation 3 goes on with the root file system its daemon has installed', async (t) => {
+    const { store } = await device(t, 'mender-3.4-deployment');
+    const { state } = await store.read();
+    assert.equal(state?.Name, 'reboot');
+    assert.equal(state.UpdateInfo.Outcome, 'noneFailed');
+    assert.equal(state.UpdateInfo.SupportsRollback, 'rollback-supported');
+    const [payload, ...more] = state.UpdateInfo.Artifact.Payloads;
+    assert.equal(payload?.PayloadType, 'rootfs-image');
+    assert.equal(payload.RebootRequested, 'reboot-type-automatic');
+    assert.equal(payload.artifact_provides?.['rootfs-image.version'], 'demo-3');
+    assert.deepEqual(more, []);
+  });
+
   test("is Mender's again when an update to this client was rolled back and Mender has run since", async (t) => {
     const { store, menderRuns } = await device(t, 'deployment-64-bit');
     await store.update({ 'artifact-name': 'of a root file system that is gone' });
