@@ -22,8 +22,8 @@ export async function launch(programName) {
     return;
   }
   keepCompiled();
-  // One thread for files and one to spare beside those that compress; Node itself would have four on any machine.
-  process.env.UV_THREADPOOL_SIZE ??= String(Math.min(Math.max(availableParallelism() + 2, 4), 9));
+  // Beside those that compress, a thread each to read and write and to wait for the disk; Node itself has four on any machine.
+  process.env.UV_THREADPOOL_SIZE ??= String(Math.min(availableParallelism() + 3, 10));
   const { main } = await import('../src/main.ts');
   await main(programName);
 }

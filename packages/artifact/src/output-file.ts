@@ -21,9 +21,14 @@ export async function writeOutputFile<T>(path: string, write: (file: OutputFile)
   // What an earlier run left is removed and not opened: it could be a link that somebody put there.
   await rm(temporary, { force: true });
   const file = await open(temporary, 'wx+');
+  const early = syncingEarly(file);
   try {
     const result = await write({
-      write: (bytes, position) => writeAll(file, bytes, position ?? null),
+      write: async (bytes, position) => {
+        const written = await writeAll(file, bytes, position ?? null);
+        early.wrote(written);
+        return written;
+      },
       move: (from, length, to) => move(file, from, length, to),
     });
     if (replaced !== undefined) {
@@ -31,16 +36,46 @@ export async function writeOutputFile<T>(path: string, write: (file: OutputFile)
       // Only root may give files away; others keep what they write.
       await file.chown(replaced.uid, replaced.gid).catch(() => undefined);
     }
+    await early.done();
     await file.sync();
     await file.close();
     await rename(temporary, target);
     await syncDirectory(dirname(target));
     return result;
   } catch (error) {
+    await early.done().catch(() => undefined);
     await file.close().catch(() => undefined);
     await rm(temporary, { force: true });
     throw error;
   }
+}
+
+const syncEveryBytes = 16 * 1024 * 1024;
+
+/**
+ * Has the disk write while more is being made, so that little is left to wait for at the end. The system tells of a failed write only once:
+ * whoever ends the file must ask `done`.
+ */
+function syncingEarly(file: FileHandle): { wrote: (bytes: number) => void; done: () => Promise<void> } {
+  let unsynced = 0;
+  let isSyncing = false;
+  let last = Promise.resolve();
+  return {
+    wrote: (bytes) => {
+      unsynced += bytes;
+      if (isSyncing || unsynced < syncEveryBytes) return;
+      unsynced = 0;
+      isSyncing = true;
+      // A failure stays in the chain until `done` is asked.
+      last = last
+        .then(() => file.datasync())
+        .finally(() => {
+          isSyncing = false;
+        });
+      last.catch(() => undefined);
+    },
+    done: () => last,
+  };
 }
 
 async function writeAll(file: FileHandle, bytes: Uint8Array, position: number | null): Promise<number> {
