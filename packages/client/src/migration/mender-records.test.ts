@@ -137,7 +137,7 @@ describe("Mender's deployment in progress", () => {
         ...ours.UpdateInfo,
         Artifact: {
           ...ours.UpdateInfo.Artifact,
-          Payloads: [{ PayloadType: 'rootfs-image', RebootRequested: 'reboot-type-custom' }],
+          Payloads: [{ PayloadType: 'rootfs-image', RebootRequested: 'reboot-type-automatic' }],
         },
         StateDataStoreCount: 0,
       },

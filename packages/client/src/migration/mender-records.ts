@@ -174,7 +174,11 @@ function payloadsOf(
     PayloadType: type === '' ? null : type,
     ...(index === 0 && provides !== undefined && provides !== null ? { artifact_provides: provides } : {}),
     ...(index === 0 && Array.isArray(clearsProvides) ? { clears_artifact_provides: clearsProvides } : {}),
-    RebootRequested: reboots[index] ?? '',
+    // Generation 3 reboots by itself into a root file system; here the client does.
+    RebootRequested:
+      type === 'rootfs-image' && reboots[index] === 'reboot-type-custom'
+        ? 'reboot-type-automatic'
+        : (reboots[index] ?? ''),
   }));
 }
 
