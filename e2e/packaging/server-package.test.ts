@@ -23,6 +23,9 @@ let oldPackage: string;
 let newPackage: string;
 let tarball: string;
 
+/** A machine that has other work, too, takes its time. */
+const patience = { timeout: 400_000 };
+
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tandem-packages-'));
   [chroot] = await Promise.all([
@@ -30,7 +33,7 @@ before(async () => {
     build(),
   ]);
   await chroot.bring(oldPackage, newPackage, tarball);
-});
+}, patience);
 after(async () => {
   for (const server of running) server.kill('SIGKILL');
   await chroot.remove();
