@@ -98,6 +98,7 @@ const points: readonly { endpoint: string; method: string; path: (world: World) 
   { endpoint: 'listDeploymentDevices',   method: 'GET',    path: ({ deployment }) => `${v1}/deployments/deployments/${deployment.toTwo}/devices/list`, refused: 404 },
   { endpoint: 'getDeploymentTargets',    method: 'GET',    path: ({ deployment }) => `${v1}/deployments/deployments/${deployment.toTwo}/device_list`, refused: 404 },
   { endpoint: 'getDeviceDeploymentLog',  method: 'GET',    path: ({ deployment, device }) => `${v1}/deployments/deployments/${deployment.toMine}/devices/${device.moved.id}/log`, refused: 404 },
+  { endpoint: 'getDeploymentFailures',   method: 'GET',    path: ({ deployment }) => `${v1}/deployments/deployments/${deployment.toTwo}/failures`, refused: 404 },
   { endpoint: 'getDeviceDeploymentTimeline', method: 'GET', path: ({ deployment, device }) => `${v1}/deployments/deployments/${deployment.toMine}/devices/${device.moved.id}/timeline`, refused: 404 },
   { endpoint: 'getDeviceDeploymentTimeline', method: 'GET', path: ({ deployment, device }) => `${v1}/deployments/deployments/${deployment.toTwo}/devices/${device.mine1.id}/timeline`, refused: 404 },
   { endpoint: 'planDeployment',          method: 'POST',   path: at(`${v1}/deployments/deployments/plan`), body: () => ({ artifact_name: 'release', group: 'theirs' }), refused: 403 },

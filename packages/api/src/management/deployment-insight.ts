@@ -30,6 +30,27 @@ export const getDeviceDeploymentTimeline = defineEndpoint({
   errors: [400, 401, 403, 404],
 });
 
+export const getDeploymentFailures = defineEndpoint({
+  ...reading,
+  id: 'getDeploymentFailures',
+  method: 'GET',
+  path: `${base}/{id}/failures`,
+  summary: 'Why devices failed: how many by the first error of their logs, the fifty most frequent',
+  params: Type.Object({ id: Type.String() }),
+  responses: {
+    200: json(
+      Type.Array(
+        Type.Object({
+          cause: Type.Union([Type.String(), Type.Null()], { description: 'null where no log tells' }),
+          devices: Type.Integer(),
+          device_id: Type.String({ description: 'one of them' }),
+        }),
+      ),
+    ),
+  },
+  errors: [400, 401, 403, 404, 503],
+});
+
 /** How a device would fare; named as its status in the deployment would be, where there is one. */
 const Outcome = Type.Union(
   [

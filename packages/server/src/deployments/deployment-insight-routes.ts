@@ -1,4 +1,10 @@
-import { getDeviceDeploymentTimeline, pageOf, planDeployment, type PlannedDevice } from '@tandem/api';
+import {
+  getDeploymentFailures,
+  getDeviceDeploymentTimeline,
+  pageOf,
+  planDeployment,
+  type PlannedDevice,
+} from '@tandem/api';
 import { rfc3339 } from '../clock.ts';
 import { pagingHeaders } from '../http/paging-headers.ts';
 import type { RegisterRoute } from '../http/register-route.ts';
@@ -30,6 +36,14 @@ export function registerDeploymentInsightRoutes(
         },
         devices: planned.page.map(({ deviceId, planned: outcome }) => plannedDevice(deviceId, outcome)),
       },
+    };
+  });
+
+  register(getDeploymentFailures, async ({ actor, params }) => {
+    const groups = await reading.failures(actor, assertUuid(params.id));
+    return {
+      status: 200,
+      body: groups.map(({ cause, devices, deviceId }) => ({ cause, devices, device_id: deviceId })),
     };
   });
 

@@ -196,3 +196,51 @@ describe('the timeline of a device in a deployment', () => {
     );
   });
 });
+
+describe('the failures of a deployment', () => {
+  it('are counted by the first error each device logged, with one device of each', async () => {
+    await using server = await startTestServer();
+    await upload(server, { name: 'r2', deviceTypes: ['qemu'] });
+    const devices = ['a', 'b', 'c', 'd', 'e'];
+    server.known.accepted = devices;
+    await server.request('POST', deployments, {
+      as: 'user',
+      json: { name: 'n', artifact_name: 'r2', devices },
+    });
+    const [{ id = '' } = {}] = (await server.request('GET', deployments, { as: 'user' })).json as {
+      id: string;
+    }[];
+    const own = '/api/devices/v1/deployments/device/deployments';
+    const logs: Readonly<Record<string, string>> = { a: 'no space', b: 'bad checksum', c: 'no space' };
+    for (const device of devices) {
+      const json = { device_provides: { device_type: 'qemu', artifact_name: 'r1' } };
+      await server.request('POST', next.replace('v1', 'v2'), { as: `device:${device}`, json });
+      if (device === 'e') continue;
+      await server.request('PUT', `${own}/${id}/status`, {
+        as: `device:${device}`,
+        json: { status: 'failure' },
+      });
+      if (logs[device] === undefined) continue;
+      const messages = ['begin', logs[device]].map((message, n) => ({
+        timestamp: '2026-01-01T00:00:00Z',
+        level: n === 0 ? 'info' : 'error',
+        message,
+      }));
+      await server.request('PUT', `${own}/${id}/log`, { as: `device:${device}`, json: { messages } });
+    }
+    const { json, bytes } = await server.request('GET', `${deployments}/${id}/failures`, { as: 'user' });
+    assert.ok(Array.isArray(json), bytes.toString());
+    assert.deepEqual(
+      (json as { cause: string | null }[]).toSorted((one, other) =>
+        String(one.cause) < String(other.cause) ? -1 : 1,
+      ),
+      [
+        { cause: 'bad checksum', devices: 1, device_id: 'b' },
+        { cause: 'no space', devices: 2, device_id: 'a' },
+        { cause: null, devices: 1, device_id: 'd' },
+      ],
+    );
+    assert.equal((json as { devices: number }[])[0]?.devices, 2, 'the most frequent first');
+    assert.equal((await server.request('GET', `${deployments}/x/failures`, { as: 'user' })).status, 400);
+  });
+});

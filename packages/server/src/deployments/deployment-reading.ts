@@ -10,7 +10,11 @@ import { statistics, type Statistics } from './deployment-status.ts';
 import { deploymentStore, type Deployment, type DeploymentFilter } from './deployment-store.ts';
 import { deploymentTargetStore } from './deployment-target-store.ts';
 import { idsPerChunk } from './deployment-target.ts';
-import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
+import {
+  deviceDeploymentStore,
+  type DeviceDeployment,
+  type FailureGroup,
+} from './device-deployment-store.ts';
 import { statusReportStore, type KeptStatusReport } from './status-report-store.ts';
 import type { DeviceDeploymentStatus } from './device-deployment-statuses.ts';
 
@@ -46,6 +50,7 @@ export interface ShownPart extends DeviceDeployment {
 
 export type DeploymentReading = ReturnType<typeof createDeploymentReading>;
 
+const maxFailureGroups = 50;
 /** The history of a device is counted up to here (server contract 4.6). */
 const maxCountedHistory = 10_000;
 
@@ -166,6 +171,11 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
         ),
         total: await parts(actor).countOfDeployment(database.search, id, statuses),
       };
+    },
+
+    failures: async (actor: Actor, id: string): Promise<FailureGroup[]> => {
+      await existing(database.read, actor, id);
+      return parts(actor).failures(database.search, id, maxFailureGroups);
     },
 
     targets: async (actor: Actor, id: string): Promise<string[]> => {

@@ -94,4 +94,12 @@ export interface DeploymentTables {
     attempt: number;
     messages: string;
   };
+  /** The first error of a log, as failure-cause.ts makes it; apart from the logs, which are long. */
+  device_failure_causes: {
+    tenant: string;
+    deployment_id: string;
+    device_id: string;
+    attempt: number;
+    cause: string;
+  };
 }

@@ -1,7 +1,7 @@
 import type { LogMessage, Page } from '@tandem/api';
 import { sql, type Selectable } from 'kysely';
 import type { Actor } from '../actor.ts';
-import { engineOf } from '../database/sql-differences.ts';
+import { engineOf, stillWanted } from '../database/sql-differences.ts';
 import type { Reader, Tables, Transaction } from '../database/tables.ts';
 import { isVisibleDeployment, isVisibleDevice } from '../visibility.ts';
 import {
@@ -11,6 +11,7 @@ import {
   type DeviceDeploymentStatus,
 } from './device-deployment-statuses.ts';
 import { preparedQuery } from '../database/prepared-query.ts';
+import { failureCause } from './failure-cause.ts';
 import type { UpdateRequest } from './update-request.ts';
 
 /** One device's part in a deployment. */
@@ -27,6 +28,13 @@ export interface DeviceDeployment {
   readonly artifactId: string | null;
   readonly request: UpdateRequest | null;
   readonly hasLog: boolean;
+}
+
+export interface FailureGroup {
+  readonly cause: string | null;
+  readonly devices: number;
+  /** One of them. */
+  readonly deviceId: string;
 }
 
 type Changes = Partial<
@@ -66,6 +74,38 @@ export const deviceDeploymentStore = {
         .select((select) => select.fn.countAll<number>().as('count'))
         .executeTakeFirst();
       return Number(found?.count ?? 0);
+    },
+
+    /** How many devices failed of which cause, the most frequent first; null where none is known. With one device of each. */
+    failures: async (reader: Reader, deploymentId: string, limit: number): Promise<FailureGroup[]> => {
+      const failed = seenOfDeployment(reader, actor, deploymentId, ['failure'])
+        .select(['device_id', 'attempt'])
+        .as('part');
+      const rows = await reader
+        .selectFrom(failed)
+        .leftJoin('device_failure_causes as known', (join) =>
+          join
+            .on('known.tenant', '=', actor.tenant)
+            .on('known.deployment_id', '=', deploymentId)
+            .onRef('known.device_id', '=', 'part.device_id')
+            .onRef('known.attempt', '=', 'part.attempt'),
+        )
+        .select(({ fn }) => [
+          'known.cause',
+          fn.countAll<number>().as('devices'),
+          fn.min('part.device_id').as('device_id'),
+        ])
+        .where(stillWanted(engineOf(reader)))
+        .groupBy('known.cause')
+        .orderBy('devices', 'desc')
+        .orderBy('known.cause')
+        .limit(limit)
+        .execute();
+      return rows.map(({ cause, devices, device_id }) => ({
+        cause,
+        devices: Number(devices),
+        deviceId: device_id,
+      }));
     },
 
     /** All a device took part in, newest first, what was taken out of its history included. */
@@ -209,22 +249,22 @@ export const deviceDeploymentStore = {
       row: DeviceDeployment,
       messages: readonly LogMessage[],
     ): Promise<void> => {
+      const part = { tenant, deployment_id: row.deploymentId, device_id: row.deviceId, attempt: row.attempt };
+      const key = ['tenant', 'deployment_id', 'device_id', 'attempt'] as const;
       const text = JSON.stringify(messages);
       await tx
         .insertInto('device_deployment_logs')
-        .values({
-          tenant,
-          deployment_id: row.deploymentId,
-          device_id: row.deviceId,
-          attempt: row.attempt,
-          messages: text,
-        })
-        .onConflict((conflict) =>
-          conflict
-            .columns(['tenant', 'deployment_id', 'device_id', 'attempt'])
-            .doUpdateSet({ messages: text }),
-        )
+        .values({ ...part, messages: text })
+        .onConflict((conflict) => conflict.columns(key).doUpdateSet({ messages: text }))
         .execute();
+      const cause = failureCause(messages);
+      if (cause !== undefined) {
+        await tx
+          .insertInto('device_failure_causes')
+          .values({ ...part, cause })
+          .onConflict((conflict) => conflict.columns(key).doUpdateSet({ cause }))
+          .execute();
+      }
       await tx
         .updateTable('device_deployments')
         .set({ has_log: 1 })

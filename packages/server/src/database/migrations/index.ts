@@ -8,6 +8,7 @@ import { deviceConfigurations } from './0007-device-configurations.ts';
 import { artifactGenerations } from './0008-artifact-generations.ts';
 import { statusReports } from './0009-status-reports.ts';
 import { storedObjects } from './0010-stored-objects.ts';
+import { failureCauses } from './0011-failure-causes.ts';
 
 export interface Migration {
   readonly name: string;
@@ -26,4 +27,5 @@ export const migrations: readonly Migration[] = [
   artifactGenerations, // 8
   statusReports, // 9
   storedObjects, // 10
+  failureCauses, // 11
 ];
