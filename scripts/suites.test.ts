@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { programs, suites, type Suite } from './suites.ts';
@@ -25,4 +25,11 @@ test('CONTRIBUTING tells each suite with its budget and its needs, as they are',
         .map((cell) => cell.trim()),
     );
   assert.deepEqual(told, Object.entries(suites).map(rowOf));
+});
+
+test('every test belongs to one suite, so that none is forgotten', () => {
+  const root = join(import.meta.dirname, '..');
+  const inSuites = Object.values(suites).flatMap(({ files }) => globSync(files, { cwd: root }));
+  const everywhere = globSync('{scripts,bench,packaging,e2e,packages/*/src}/**/*{.,-}test.ts', { cwd: root });
+  assert.deepEqual(inSuites.toSorted(), everywhere.toSorted());
 });
