@@ -10,6 +10,7 @@ import { Page, Section } from '../../components/page.tsx';
 import { StatusBadge } from '../../components/status-badge.tsx';
 import { Time } from '../../components/time.tsx';
 import { DeploymentDevices } from './deployment-devices.tsx';
+import { FailuresSection } from './failures-section.tsx';
 import { RetryFailed } from './retry-failed.tsx';
 import { StatusBar } from './status-bar.tsx';
 
@@ -65,6 +66,7 @@ export const DeploymentPage = () => {
       <Section title={`${max_devices.toLocaleString()} ${max_devices === 1 ? 'device' : 'devices'}`}>
         <StatusBar counts={statistics.status} total={max_devices} />
       </Section>
+      {statistics.status.failure > 0 && <FailuresSection deploymentId={id} />}
       <DeploymentDevices deploymentId={id} counts={statistics.status} />
       <ConfirmDialog
         title={`Abort ${name}?`}
