@@ -6,7 +6,7 @@ import { runServerCommand } from '../packages/server/src/testing/server-process.
 import { machine } from './artifact-measure.ts';
 import { makeFleet } from './server-fleet.ts';
 import { startTandem } from './server-process.ts';
-import { askAtRate, percentile, total, wireRequest, type Answers } from './server-requests.ts';
+import { askAtRate, percentile, statusesText, total, wireRequest, type Answers } from './server-requests.ts';
 import { writeResult } from './write-result.ts';
 
 /**
@@ -100,7 +100,7 @@ try {
   await server.stop();
 
   const row = (name: string, answers: Answers): string =>
-    `| ${[name, total(answers), [50, 95, 99, 99.9, 100].map((percent) => percentile(answers, percent).toFixed(1)).join(' | '), statuses(answers.byStatus)].join(' | ')} |`;
+    `| ${[name, total(answers), [50, 95, 99, 99.9, 100].map((percent) => percentile(answers, percent).toFixed(1)).join(' | '), statusesText(answers.byStatus)].join(' | ')} |`;
   const sorted = { latencies: Float64Array.from(searches.milliseconds).sort() };
   writeResult('server-burst', values.write, [
     `${devices.length} devices, ${cadencePerSecond} polls a second and ${values.rate} more for ${seconds} s, the inventory searched meanwhile one search after another (a regular expression and a comparison over all devices, sorted); load and server on the same machine, plain HTTP, kept connections. ${before}.`,
@@ -109,14 +109,10 @@ try {
     '|---|---|---|---|---|---|---|---|',
     row('cadence', cadence),
     row('burst', burst),
-    `| searches | ${searches.milliseconds.length} | ${[50, 95, 99, 99.9, 100].map((percent) => percentile(sorted, percent).toFixed(0)).join(' | ')} | ${statuses(searches.byStatus)} |`,
+    `| searches | ${searches.milliseconds.length} | ${[50, 95, 99, 99.9, 100].map((percent) => percentile(sorted, percent).toFixed(0)).join(' | ')} | ${statusesText(searches.byStatus)} |`,
     '',
     `Server CPU ${cpu.toFixed(1)} s of ${seconds} s a core; resident memory at most ${Math.round(peak)} MiB.`,
   ]);
 } finally {
   if (values.fleet === undefined) rmSync(directory, { recursive: true });
-}
-
-function statuses(byStatus: ReadonlyMap<number, number>): string {
-  return [...byStatus].map(([status, count]) => `${status}: ${count}`).join(', ');
 }

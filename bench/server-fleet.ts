@@ -19,6 +19,8 @@ export interface FleetSize {
   readonly active: number;
   /** Accepted devices that nobody polls for; the active deployments are for a tenth of them each, drawn by lot. */
   readonly idle: number;
+  /** Whether the idle ones have told what they are; a million of them take long to write. */
+  readonly idleInventory?: boolean;
 }
 
 export interface Fleet {
@@ -58,7 +60,7 @@ export async function makeFleet(dataDirectory: string, size: FleetSize): Promise
     size.devices,
     await loadSigningKeys(keysPath(dataDirectory), 'device-tokens'),
   );
-  const idle = insertDevices(sqlite, size.idle, undefined);
+  const idle = insertDevices(sqlite, size.idle, undefined, size.idleInventory ?? true);
   insertDeployments(sqlite, size, devices, idle);
   sqlite.exec('COMMIT; ANALYZE; PRAGMA wal_checkpoint(TRUNCATE)');
   sqlite.close();
@@ -80,7 +82,12 @@ const inventoryOf = (number: number): Readonly<Record<string, string | number>> 
   ipv4_eth0: `10.${(number >> 16) & 255}.${(number >> 8) & 255}.${number & 255}/8`,
 });
 
-function insertDevices(sqlite: DatabaseSync, count: number, keys: SigningKeys | undefined): FleetDevice[] {
+function insertDevices(
+  sqlite: DatabaseSync,
+  count: number,
+  keys: SigningKeys | undefined,
+  hasInventory = true,
+): FleetDevice[] {
   const now = Date.now();
   const expires = now + tokenDays * dayMs;
   const device = sqlite.prepare(
@@ -105,6 +112,7 @@ function insertDevices(sqlite: DatabaseSync, count: number, keys: SigningKeys | 
     device.run(tenant, id, identity, hash, 'accepted', now, now, now);
     set.run(tenant, setId, id, identity, hash, `key ${mac}`, 'accepted', now);
     inventory.run(tenant, id);
+    if (!hasInventory) return { id, token: '' };
     for (const [name, one] of Object.entries(inventoryOf(number)))
       value.run(
         tenant,

@@ -36,6 +36,10 @@ export interface Answers {
 export const percentile = ({ latencies }: Pick<Answers, 'latencies'>, percent: number): number =>
   latencies[Math.min(latencies.length - 1, Math.floor((latencies.length * percent) / 100))] ?? Number.NaN;
 
+/** `204: 100, 500: 1`. */
+export const statusesText = (byStatus: ReadonlyMap<number, number>): string =>
+  [...byStatus].map(([status, count]) => `${status}: ${count}`).join(', ');
+
 export const total = ({ latencies }: Pick<Answers, 'latencies'>): number => latencies.length;
 
 /** `count` requests, one after another on each of the connections. */
