@@ -11,6 +11,7 @@ import { EmptyState, Section } from '../../components/page.tsx';
 import { Pager } from '../../components/pager.tsx';
 import { StatusBadge } from '../../components/status-badge.tsx';
 import { Time } from '../../components/time.tsx';
+import { useDeviceNames } from '../devices/use-device-names.ts';
 import { LogDialog } from './log-dialog.tsx';
 
 const perPage = 50;
@@ -50,6 +51,7 @@ export const DeploymentDevices = ({ deploymentId, counts }: DeploymentDevicesPro
     placeholderData: keepPreviousData,
   });
   const rows = devices.data?.rows ?? [];
+  const nameOf = useDeviceNames(rows.map(({ id }) => id));
   const asked = Object.values(counts).reduce((sum, count) => sum + count, 0);
   return (
     <Section
@@ -70,10 +72,10 @@ export const DeploymentDevices = ({ deploymentId, counts }: DeploymentDevicesPro
       {devices.error !== null && <ErrorNotice attempt="Listing the devices" error={devices.error} />}
       <DataTable
         label="Devices of the deployment"
-        columns={columnsWith(setLogOf)}
+        columns={columnsWith(nameOf, setLogOf)}
         rows={rows}
         keyOf={({ id }) => id}
-        nameOf={({ id }) => id}
+        nameOf={({ id }) => nameOf(id)}
         empty={
           <EmptyState title={asked === 0 ? 'No device has asked yet.' : 'No device is in this state.'}>
             {asked === 0 && <p>Each device asks at its own interval; what it does then shows here.</p>}
@@ -86,13 +88,16 @@ export const DeploymentDevices = ({ deploymentId, counts }: DeploymentDevicesPro
   );
 };
 
-const columnsWith = (openLog: (deviceId: string) => void): TableColumn<DeviceDeployment>[] => [
+const columnsWith = (
+  nameOf: (deviceId: string) => string,
+  openLog: (deviceId: string) => void,
+): TableColumn<DeviceDeployment>[] => [
   {
     id: 'id',
     label: 'Device',
     cell: ({ id }) => (
-      <Link to="/devices/$id" params={{ id }}>
-        {id}
+      <Link to="/devices/$id" params={{ id }} title={id}>
+        {nameOf(id)}
       </Link>
     ),
   },
@@ -106,7 +111,7 @@ const columnsWith = (openLog: (deviceId: string) => void): TableColumn<DeviceDep
     width: 100,
     cell: ({ id, log }) =>
       log ? (
-        <Button kind="plain" aria-label={`Log of ${id}`} onPress={() => openLog(id)}>
+        <Button kind="plain" aria-label={`Log of ${nameOf(id)}`} onPress={() => openLog(id)}>
           Log
         </Button>
       ) : null,

@@ -6,6 +6,7 @@ import { call } from '../../api/call.ts';
 import { DataTable, type TableColumn } from '../../components/data-table.tsx';
 import { ErrorNotice } from '../../components/error-notice.tsx';
 import { Pager } from '../../components/pager.tsx';
+import { useDeviceNames } from '../devices/use-device-names.ts';
 import type { DeploymentTarget } from './deployment-target.ts';
 import styles from './plan-preview.module.css';
 
@@ -38,6 +39,7 @@ export const PlanPreview = ({ release, target, isForced }: PlanPreviewProps) => 
       ).body,
     placeholderData: keepPreviousData,
   });
+  const nameOf = useDeviceNames(plan.data?.devices.map(({ id }) => id) ?? []);
   if (plan.error !== null) return <ErrorNotice attempt="Planning the deployment" error={plan.error} />;
   if (plan.data === undefined) return <p>Asking the server what would happen …</p>;
   return (
@@ -45,10 +47,10 @@ export const PlanPreview = ({ release, target, isForced }: PlanPreviewProps) => 
       <Outcomes plan={plan.data} />
       <DataTable
         label="Devices of the plan"
-        columns={columns}
+        columns={columnsWith(nameOf)}
         rows={plan.data.devices}
         keyOf={({ id }) => id}
-        nameOf={({ id }) => id}
+        nameOf={({ id }) => nameOf(id)}
         empty={<p className={styles.none}>It would reach no device.</p>}
       />
       <Pager
@@ -92,13 +94,13 @@ const Outcomes = ({ plan: { summary, devices_targeted } }: { readonly plan: Depl
   );
 };
 
-const columns: readonly TableColumn<PlannedDevice>[] = [
+const columnsWith = (nameOf: (deviceId: string) => string): TableColumn<PlannedDevice>[] => [
   {
     id: 'id',
     label: 'Device',
     cell: ({ id }) => (
-      <Link to="/devices/$id" params={{ id }}>
-        {id}
+      <Link to="/devices/$id" params={{ id }} title={id}>
+        {nameOf(id)}
       </Link>
     ),
   },
