@@ -207,9 +207,8 @@ describe('the failures of a deployment', () => {
       as: 'user',
       json: { name: 'n', artifact_name: 'r2', devices },
     });
-    const [{ id = '' } = {}] = (await server.request('GET', deployments, { as: 'user' })).json as {
-      id: string;
-    }[];
+    const [made] = (await server.request('GET', deployments, { as: 'user' })).json as { id: string }[];
+    const id = made?.id ?? '';
     const own = '/api/devices/v1/deployments/device/deployments';
     const logs: Readonly<Record<string, string>> = { a: 'no space', b: 'bad checksum', c: 'no space' };
     for (const device of devices) {
