@@ -33,5 +33,5 @@ createRoot(element).render(
 // After the first page stands and has its answers.
 const forgetFirst = router.subscribe('onRendered', () => {
   forgetFirst();
-  setTimeout(() => void loadAllPages(), 2000);
+  setTimeout(() => void loadAllPages(), 500);
 });

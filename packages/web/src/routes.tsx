@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent } from '@tanstack/react-router';
+import { ApiError } from '@tandem/api';
 import { addressOf, readDeviceQuery } from './pages/devices/device-query.ts';
 import { readDeploymentAddress, readNewDeploymentAddress } from './pages/deployments/deployment-query.ts';
 import { readReleaseAddress } from './pages/releases/release-query.ts';
@@ -6,71 +7,82 @@ import { PageFailed } from './shell/page-failed.tsx';
 import { PageNotFound } from './shell/page-not-found.tsx';
 import { Root } from './shell/root.tsx';
 
+// Each page comes with its own script: what is not looked at is not waited for.
+const scripts = {
+  dashboard: () => import('./pages/dashboard/dashboard-page.tsx'),
+  devices: () => import('./pages/devices/devices-page.tsx'),
+  device: () => import('./pages/device/device-page.tsx'),
+  releases: () => import('./pages/releases/releases-page.tsx'),
+  release: () => import('./pages/releases/release-page.tsx'),
+  deployments: () => import('./pages/deployments/deployments-page.tsx'),
+  newDeployment: () => import('./pages/deployments/new-deployment-page.tsx'),
+  deployment: () => import('./pages/deployments/deployment-page.tsx'),
+  users: () => import('./pages/users/users-page.tsx'),
+  settings: () => import('./pages/settings/settings-page.tsx'),
+  connect: () => import('./pages/connect/connect-page.tsx'),
+} as const;
+
 const root = createRootRoute({ component: Root, notFoundComponent: PageNotFound });
 
-// Each page comes with its own script: what is not looked at is not loaded.
 const dashboard = createRoute({
   getParentRoute: () => root,
   path: '/',
-  component: lazyRouteComponent(() => import('./pages/dashboard/dashboard-page.tsx'), 'DashboardPage'),
+  component: lazyRouteComponent(() => reached(scripts.dashboard), 'DashboardPage'),
 });
 
 const devices = createRoute({
   getParentRoute: () => root,
   path: '/devices',
   validateSearch: (search) => addressOf(readDeviceQuery(search)),
-  component: lazyRouteComponent(() => import('./pages/devices/devices-page.tsx'), 'DevicesPage'),
+  component: lazyRouteComponent(() => reached(scripts.devices), 'DevicesPage'),
 });
 const device = createRoute({
   getParentRoute: () => root,
   path: '/devices/$id',
-  component: lazyRouteComponent(() => import('./pages/device/device-page.tsx'), 'DevicePage'),
+  component: lazyRouteComponent(() => reached(scripts.device), 'DevicePage'),
 });
 const releases = createRoute({
   getParentRoute: () => root,
   path: '/releases',
   validateSearch: readReleaseAddress,
-  component: lazyRouteComponent(() => import('./pages/releases/releases-page.tsx'), 'ReleasesPage'),
+  component: lazyRouteComponent(() => reached(scripts.releases), 'ReleasesPage'),
 });
 const release = createRoute({
   getParentRoute: () => root,
   path: '/releases/$name',
-  component: lazyRouteComponent(() => import('./pages/releases/release-page.tsx'), 'ReleasePage'),
+  component: lazyRouteComponent(() => reached(scripts.release), 'ReleasePage'),
 });
 const deployments = createRoute({
   getParentRoute: () => root,
   path: '/deployments',
   validateSearch: readDeploymentAddress,
-  component: lazyRouteComponent(() => import('./pages/deployments/deployments-page.tsx'), 'DeploymentsPage'),
+  component: lazyRouteComponent(() => reached(scripts.deployments), 'DeploymentsPage'),
 });
 const newDeployment = createRoute({
   getParentRoute: () => root,
   path: '/deployments/new',
   validateSearch: readNewDeploymentAddress,
-  component: lazyRouteComponent(
-    () => import('./pages/deployments/new-deployment-page.tsx'),
-    'NewDeploymentPage',
-  ),
+  component: lazyRouteComponent(() => reached(scripts.newDeployment), 'NewDeploymentPage'),
 });
 const deployment = createRoute({
   getParentRoute: () => root,
   path: '/deployments/$id',
-  component: lazyRouteComponent(() => import('./pages/deployments/deployment-page.tsx'), 'DeploymentPage'),
+  component: lazyRouteComponent(() => reached(scripts.deployment), 'DeploymentPage'),
 });
 const users = createRoute({
   getParentRoute: () => root,
   path: '/users',
-  component: lazyRouteComponent(() => import('./pages/users/users-page.tsx'), 'UsersPage'),
+  component: lazyRouteComponent(() => reached(scripts.users), 'UsersPage'),
 });
 const settings = createRoute({
   getParentRoute: () => root,
   path: '/settings',
-  component: lazyRouteComponent(() => import('./pages/settings/settings-page.tsx'), 'SettingsPage'),
+  component: lazyRouteComponent(() => reached(scripts.settings), 'SettingsPage'),
 });
 const connect = createRoute({
   getParentRoute: () => root,
   path: '/connect',
-  component: lazyRouteComponent(() => import('./pages/connect/connect-page.tsx'), 'ConnectPage'),
+  component: lazyRouteComponent(() => reached(scripts.connect), 'ConnectPage'),
 });
 
 const pages = [
@@ -97,7 +109,24 @@ export const router = createRouter({
 
 /** Loads the scripts of all pages, so that one can go to each while the server is away. */
 export async function loadAllPages(): Promise<void> {
-  await Promise.allSettled(pages.map(async ({ options }) => options.component?.preload?.()));
+  await Promise.allSettled(Object.values(scripts).map(async (load) => load()));
+}
+
+/**
+ * The router takes a script that is missing for one of an older build, and loads the whole interface anew: right after an upgrade, but
+ * while the server is away it would leave nothing on the screen.
+ */
+async function reached<T>(load: () => Promise<T>): Promise<T> {
+  try {
+    return await load();
+  } catch (error) {
+    const isThere = await fetch('/health').then(
+      () => true,
+      () => false,
+    );
+    if (isThere) throw error;
+    throw new ApiError('unreachable', 'the script of the page did not come', { cause: error });
+  }
 }
 
 declare module '@tanstack/react-router' {

@@ -66,16 +66,21 @@ beforeEach(() => {
   mock.timers.enable({ apis: ['setTimeout'] });
 });
 
-test('the first look makes all stale, and then a burst of changes costs one round of questions', async () => {
+test('a change is told at once, and a burst of changes after it costs one round of questions', async () => {
   const feed = connect();
   await settled();
-  await pass(300);
+  await pass(20);
   assert.deepEqual(feed.states, ['connecting', 'live']);
-  assert.deepEqual(feed.stale, [topics]);
+  assert.deepEqual(feed.stale, [topics], 'the first look makes all stale');
+  await pass(300);
+  await feed.send('id: 0\nevent: user.created\n\n');
+  await pass(20);
+  assert.deepEqual(feed.stale.slice(1), [['users']]);
   for (let id = 1; id <= 1000; id += 1) await feed.send(`id: ${id}\nevent: device-deployment.changed\n\n`);
   await feed.send('id: 1001\nevent: artifact.uploaded\n\n');
+  assert.equal(feed.stale.length, 2);
   await pass(300);
-  assert.deepEqual(feed.stale.slice(1), [['deployments', 'releases']]);
+  assert.deepEqual(feed.stale.slice(2), [['deployments', 'releases']]);
   await feed.leave();
 });
 

@@ -7,14 +7,16 @@ export type FeedState = 'connecting' | 'live' | 'polling';
 
 export interface ChangeFeedNeeds {
   readonly call: ApiClient;
-  /** Told at most every `gatherMs` what has become stale. */
+  /** Told what has become stale: at once, but for what came together, and then at most every `gatherMs`. */
   readonly onStale: (topics: ReadonlySet<Topic>) => void;
   readonly onState: (state: FeedState) => void;
   readonly signal: AbortSignal;
 }
 
-/** A burst of changes (a thousand devices report at once) costs one round of questions. */
+/** A burst of changes (a thousand devices report at once) costs one round of questions each so long. */
 const gatherMs = 300;
+/** What the server sends together is read in several turns. */
+const togetherMs = 20;
 const pollMs = 5000;
 /** The server says that it is still there every 15 s; after this long it is not. */
 const silenceMs = 40_000;
@@ -34,8 +36,8 @@ export async function followChanges({ call, onStale, onState, signal }: ChangeFe
         signal: silence.signal,
         ...(last === undefined ? {} : { headers: { 'last-event-id': last } }),
       });
-      // What changed before the first stream stood is in no stream.
-      if (last === undefined) stale(topics);
+      // What changed before the first stream stood is in no stream, and what was asked for without one may have got no answer.
+      stale(topics);
       onState('live');
       for await (const event of readEvents(body)) {
         silence.heard();
@@ -58,14 +60,16 @@ function gather(onStale: ChangeFeedNeeds['onStale'], signal: AbortSignal) {
   const waiting = new Set<Topic>();
   let timer: ReturnType<typeof setTimeout> | undefined;
   signal.addEventListener('abort', () => clearTimeout(timer));
+  const tell = (): void => {
+    timer = undefined;
+    if (waiting.size === 0) return;
+    onStale(new Set(waiting));
+    waiting.clear();
+    timer = setTimeout(tell, gatherMs);
+  };
   return (more: Iterable<Topic>): void => {
     for (const topic of more) waiting.add(topic);
-    if (waiting.size === 0) return;
-    timer ??= setTimeout(() => {
-      timer = undefined;
-      onStale(new Set(waiting));
-      waiting.clear();
-    }, gatherMs);
+    if (waiting.size > 0) timer ??= setTimeout(tell, togetherMs);
   };
 }
 

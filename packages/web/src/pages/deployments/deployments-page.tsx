@@ -101,7 +101,7 @@ export const DeploymentsPage = () => {
         empty={
           <EmptyState
             title={
-              deployments.isPending
+              deployments.data === undefined
                 ? 'Asking the server …'
                 : status === undefined && search === undefined
                   ? 'Nothing has been deployed yet.'

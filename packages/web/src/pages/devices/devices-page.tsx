@@ -75,7 +75,7 @@ export const DevicesPage = () => {
         empty={
           <NoDevices
             isFiltered={query.filters.length > 0 || query.text !== ''}
-            isPending={devices.isPending}
+            isPending={devices.data === undefined}
           />
         }
       />

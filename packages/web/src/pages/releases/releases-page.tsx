@@ -100,7 +100,7 @@ export const ReleasesPage = () => {
         keyOf={(release) => release.name}
         nameOf={(release) => release.name}
         onOpen={(key) => void navigate({ to: '/releases/$name', params: { name: key } })}
-        empty={<NoReleases isFiltered={isFiltered} isPending={releases.isPending} />}
+        empty={<NoReleases isFiltered={isFiltered} isPending={releases.data === undefined} />}
       />
       <Pager
         page={page}
