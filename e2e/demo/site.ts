@@ -42,6 +42,12 @@ export const gatedStates = [
 ] as const;
 export type GatedState = (typeof gatedStates)[number];
 
+/** A closed gate: waits until the device stands before it, and opens it. */
+export interface Gate {
+  reached(): Promise<void>;
+  open(): Promise<void>;
+}
+
 /** A server, a build machine and one device that runs version 1, is accepted, and is alone in the group "all". */
 export interface Site {
   readonly directory: string;
@@ -55,8 +61,7 @@ export interface Site {
   readonly events: readonly DeviceEvent[];
   /** State scripts by path that hold at the gates. */
   readonly gateScripts: readonly string[];
-  /** Closes a gate; returns what waits until the device stands before it, and what opens it. */
-  closeGate(state: GatedState): Promise<{ reached(): Promise<void>; open(): Promise<void> }>;
+  closeGate(state: GatedState): Promise<Gate>;
   close(): Promise<void>;
 }
 
@@ -131,7 +136,8 @@ export async function openSite(options: SiteOptions): Promise<Site> {
   return site;
 }
 
-async function makeGateScripts(directory: string): Promise<string[]> {
+/** Scripts that hold a device at each gated state while a file stands in its hardware's `gates`. */
+export async function makeGateScripts(directory: string): Promise<string[]> {
   const scripts: string[] = [];
   for (const state of gatedStates) {
     const path = join(directory, `${state}_50_gate`);
@@ -146,7 +152,8 @@ async function makeGateScripts(directory: string): Promise<string[]> {
   return scripts;
 }
 
-async function closeGate(gates: string, state: GatedState): ReturnType<Site['closeGate']> {
+/** Closes a gate of the device whose gates lie in `gates`. */
+export async function closeGate(gates: string, state: GatedState): Promise<Gate> {
   const gate = join(gates, state);
   await writeFile(gate, '');
   return {
