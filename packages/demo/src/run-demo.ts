@@ -101,7 +101,7 @@ export async function runDemo({ directory, programs, stay, say, signal }: DemoOp
     if (faults.length === 0)
       say('Every device took version 2, refused version 3 by itself, and runs version 2 again.');
     if (stay) {
-      say(`\nserver    ${server.url}   (certificate: ${join(place.dataDirectory, 'tls', 'ca.pem')})`);
+      say(`\nlook      ${server.url}/ui/   (certificate: ${join(place.dataDirectory, 'tls', 'ca.pem')})`);
       say(`login     ${email}   password ${password}`);
       say(`devices   ${directory}/device-*, each with its console.log\n\nCtrl-C ends it.`);
       await aborted(signal);
