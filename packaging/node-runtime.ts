@@ -1,7 +1,10 @@
 import { existsSync } from 'node:fs';
+import { mkdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import manifest from '../package.json' with { type: 'json' };
+import { runProgram } from './run-program.ts';
 
-/** The Node that `npm ci` brought for this machine: what is packaged has it inside. */
+/** A Node as `npm ci` brings it: what is packaged has it inside. */
 export interface NodeRuntime {
   readonly program: string;
   readonly licence: string;
@@ -20,13 +23,42 @@ const architectures = {
 /** Node's own releases are built against glibc 2.28. */
 const depends = ['libatomic1', 'libc6 (>= 2.28)', 'libgcc-s1', 'libstdc++6'];
 
-/** Throws where there is no such Node. */
+/** The one for this machine. Throws where there is none. */
 export function nodeRuntime(project: string): NodeRuntime {
   const known = Object.entries(architectures).find(([name]) => name === process.arch)?.[1];
   if (known === undefined)
     throw new Error(`no package is made for ${process.arch}: build it on x64 or arm64 Linux`);
-  const directory = join(project, 'node_modules', known.npmPackage);
-  const program = join(directory, 'bin', 'node');
-  if (!existsSync(program)) throw new Error(`${program} is missing: run npm ci on the machine that builds`);
-  return { program, licence: join(directory, 'LICENSE'), architecture: known.architecture, depends };
+  const runtime = runtimeIn(join(project, 'node_modules', known.npmPackage), known.architecture);
+  if (!existsSync(runtime.program))
+    throw new Error(`${runtime.program} is missing: run npm ci on the machine that builds`);
+  return runtime;
 }
+
+/**
+ * The one for the other architecture, of the version package.json names; npm brings it into `directory` unless it is there.
+ * Throws where npm does not reach it.
+ */
+export async function otherNodeRuntime(directory: string): Promise<NodeRuntime> {
+  const { npmPackage, architecture } = process.arch === 'arm64' ? architectures.x64 : architectures.arm64;
+  const version = manifest.optionalDependencies[npmPackage];
+  const place = join(directory, `${npmPackage}-${version}`);
+  const runtime = runtimeIn(place, architecture);
+  if (existsSync(runtime.program)) return runtime;
+  await mkdir(place, { recursive: true });
+  await runProgram('npm', ['pack', '--silent', '--pack-destination', directory, `${npmPackage}@${version}`]);
+  await runProgram('tar', ['-xzf', `${place}.tgz`, '-C', place, '--strip-components=1']);
+  return runtime;
+}
+
+/** As the npm package says, since what is for another architecture cannot be asked. */
+export async function nodeVersion({ program }: NodeRuntime): Promise<string> {
+  const text = await readFile(join(program, '../../package.json'), 'utf8');
+  return (JSON.parse(text) as { readonly version: string }).version;
+}
+
+const runtimeIn = (directory: string, architecture: NodeRuntime['architecture']): NodeRuntime => ({
+  program: join(directory, 'bin', 'node'),
+  licence: join(directory, 'LICENSE'),
+  architecture,
+  depends,
+});

@@ -33,13 +33,12 @@ export async function thirdPartyNotices(project: string, packages: readonly stri
 export const noticesWithNode = async (notices: string, node: Pick<NodeRuntime, 'licence'>): Promise<string> =>
   [notices, rule, 'Node.js', '', await readFile(node.licence, 'utf8')].join('\n');
 
-/** /usr/share/doc/PACKAGE/copyright, in Debian's machine-readable form; `others` names the file with the notices of others. */
+/** /usr/share/doc/PACKAGE/copyright, in Debian's machine-readable form; `others` names the file with the notices of others, if any. */
 export const debianCopyright = (
-  others: string,
+  others?: string,
 ): string => `Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Upstream-Name: Tandem
-Comment: The package comes with software of others. What their licences want told is in ${others}.
-
+${others === undefined ? '' : `Comment: The package comes with software of others. What their licences want told is in ${others}.\n`}
 Files: *
 Copyright: 2026, the authors of Tandem
 License: Apache-2.0
