@@ -69,7 +69,7 @@ export function DataTable<R extends object>(props: DataTableProps<R>) {
         >
           <TableHeader>
             {isSelectable && (
-              <Column width={44} className={styles.column ?? ''}>
+              <Column width={44} minWidth={44} className={styles.column ?? ''}>
                 <SelectionBox />
               </Column>
             )}
@@ -80,7 +80,7 @@ export function DataTable<R extends object>(props: DataTableProps<R>) {
                 isRowHeader={index === 0}
                 allowsSorting={isSortable ?? false}
                 className={styles.column ?? ''}
-                minWidth={width ?? 140}
+                minWidth={width ?? (index === 0 ? 200 : 140)}
                 {...(width === undefined ? {} : { width })}
               >
                 {({ sortDirection }) => (

@@ -14,7 +14,7 @@ const statuses = {
   // Of a deployment.
   inprogress:    { tone: 'busy',    label: 'In progress' },
   scheduled:     { tone: 'neutral', label: 'Scheduled' },
-  finished:      { tone: 'good',    label: 'Finished' },
+  finished:      { tone: 'neutral',    label: 'Finished' },
   // Of a device in a deployment, in the order of its steps.
   downloading:                    { tone: 'busy',    label: 'Downloading' },
   pause_before_installing:        { tone: 'warn',    label: 'Paused before installing' },

@@ -6,6 +6,7 @@ import { call } from '../../api/call.ts';
 import { Button } from '../../components/button.tsx';
 import { ConfirmDialog } from '../../components/confirm-dialog.tsx';
 import { ErrorNotice } from '../../components/error-notice.tsx';
+import { linkButton } from '../../components/link-button.ts';
 import { Page } from '../../components/page.tsx';
 import { StatusBadge } from '../../components/status-badge.tsx';
 import { Time } from '../../components/time.tsx';
@@ -52,7 +53,7 @@ export const DevicePage = () => {
       }
       actions={
         <>
-          <Link to="/deployments/new" search={{ device: [id] }}>
+          <Link to="/deployments/new" search={{ device: [id] }} className={linkButton}>
             Deploy to it
           </Link>
           <Button onPress={() => setDialog('group')}>Put into a group</Button>
