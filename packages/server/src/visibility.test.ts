@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { allEndpoints } from '@tandem/api';
-import { unbounded, type Scope } from './actor.ts';
-import { packArtifact } from './deployments/test-data/test-artifact.ts';
+import type { Scope } from './actor.ts';
+import { artifactForm, packArtifact } from './deployments/test-data/test-artifact.ts';
 import { acceptedDevice, startWholeServer, type Answer, type WholeServer } from './testing/whole-server.ts';
 
 const v1 = '/api/management/v1';
 const v2 = '/api/management/v2';
+const alpha = '/api/management/v1alpha1/deployments';
 const next = '/api/devices/v1/deployments/device/deployments';
 
 /**
@@ -18,6 +19,12 @@ type DeviceName = (typeof devices)[number];
 const deployments = ['toMine', 'toTheirs', 'toTwo', 'toOneOfMine'] as const;
 type DeploymentName = (typeof deployments)[number];
 
+/** Releases, of one artifact each, by their tags. */
+const tagsOf = { release: ['mine', 'shared'], other: ['shared', 'theirs'], untagged: [] } as const;
+type ReleaseName = keyof typeof tagsOf;
+const releases = ['release', 'other', 'untagged'] as const satisfies readonly ReleaseName[];
+const payloadTypes = { release: 'rootfs-image', other: 'other-module', untagged: 'untagged-module' } as const;
+
 const everything = ['mine1', 'mine2', 'theirs1', 'none1', 'moved'] as const;
 const own = ['mine1', 'mine2'] as const;
 
@@ -27,6 +34,8 @@ interface World {
   readonly scoped: string;
   readonly device: Readonly<Record<DeviceName, { id: string; setId: string; token: string }>>;
   readonly deployment: Readonly<Record<DeploymentName, string>>;
+  /** The id of the one artifact of each release. */
+  readonly artifact: Readonly<Record<ReleaseName, string>>;
 }
 
 const members = (json: unknown, key: string): string[] =>
@@ -38,7 +47,7 @@ interface List {
   readonly method: 'GET' | 'POST';
   readonly path: (world: World) => string;
   readonly body?: (world: World) => unknown;
-  /** Names of what is told of: of devices, or of deployments. Ids are turned into names. */
+  /** Names of what is told of: of devices, deployments or releases. Ids are turned into names, of artifacts into their release's. */
   readonly told?: (answer: Answer) => readonly string[];
   readonly all: readonly string[];
   readonly own: readonly string[];
@@ -47,6 +56,9 @@ interface List {
 const at = (path: string) => () => path;
 const count = ({ json }: Answer) => [String((json as { count: number }).count)];
 const total = ({ headers }: Answer) => [String(headers['x-total-count'])];
+const names = ({ json }: Answer) => members(json, 'name');
+const namesV1 = ({ json }: Answer) => members(json, 'Name');
+const texts = ({ json }: Answer) => json as string[];
 
 // prettier-ignore
 const lists: readonly List[] = [
@@ -78,6 +90,27 @@ const lists: readonly List[] = [
   { endpoint: 'listDeviceHistory',      method: 'GET',  path: ({ device }) => `${v1}/deployments/deployments/devices/${device.mine1.id}`,   all: ['toMine', 'toTwo'], own: ['toMine'], told: ({ json }) => (json as { deployment: { id: string } }[]).map(({ deployment }) => deployment.id) },
   { endpoint: 'listDeviceHistory',      method: 'GET',  path: ({ device }) => `${v1}/deployments/deployments/devices/${device.moved.id}`,   all: ['toMine'], own: [], told: ({ json }) => (json as { deployment: { id: string } }[]).map(({ deployment }) => deployment.id) },
   { endpoint: 'planDeployment',         method: 'POST', path: at(`${v1}/deployments/deployments/plan`), body: () => ({ artifact_name: 'release', group: 'mine' }), all: own, own, told: ({ json }) => members((json as { devices: unknown }).devices, 'id') },
+  { endpoint: 'listAllArtifacts',       method: 'GET',  path: at(`${v1}/deployments/artifacts`),                 all: releases, own: ['release'] },
+  { endpoint: 'listAllArtifacts',       method: 'GET',  path: at(`${v1}/deployments/artifacts?name=other`),      all: ['other'], own: [] },
+  { endpoint: 'listArtifacts',          method: 'GET',  path: at(`${v1}/deployments/artifacts/list`),            all: releases, own: ['release'] },
+  { endpoint: 'listArtifacts',          method: 'GET',  path: at(`${v1}/deployments/artifacts/list?per_page=1`), all: ['3'], own: ['1'], told: total },
+  { endpoint: 'listArtifactsV2',        method: 'GET',  path: at(`${v2}/deployments/artifacts`),                 all: releases, own: ['release'] },
+  { endpoint: 'listArtifactsV2',        method: 'GET',  path: at(`${v2}/deployments/artifacts?device_type=t`),   all: releases, own: ['release'] },
+  { endpoint: 'listArtifactsV2',        method: 'GET',  path: at(`${v2}/deployments/artifacts?name=other&name=release`), all: ['other', 'release'], own: ['release'] },
+  { endpoint: 'getReleases',            method: 'GET',  path: at(`${v1}/deployments/deployments/releases`),      all: releases, own: ['release'], told: namesV1 },
+  { endpoint: 'getReleases',            method: 'GET',  path: at(`${v1}/deployments/deployments/releases?device_type=t`), all: releases, own: ['release'], told: namesV1 },
+  { endpoint: 'listReleases',           method: 'GET',  path: at(`${v1}/deployments/deployments/releases/list`), all: releases, own: ['release'], told: namesV1 },
+  { endpoint: 'listReleases',           method: 'GET',  path: at(`${v1}/deployments/deployments/releases/list?per_page=1`), all: ['3'], own: ['1'], told: total },
+  { endpoint: 'listReleasesV2',         method: 'GET',  path: at(`${v2}/deployments/deployments/releases?sort=tags:asc`), all: releases, own: ['release'], told: names },
+  { endpoint: 'listReleasesV2',         method: 'GET',  path: at(`${v2}/deployments/deployments/releases?tag=shared`), all: ['other', 'release'], own: ['release'], told: names },
+  { endpoint: 'listReleasesV2',         method: 'GET',  path: at(`${v2}/deployments/deployments/releases?tag=theirs`), all: ['other'], own: [], told: names },
+  { endpoint: 'listReleasesV2',         method: 'GET',  path: at(`${v2}/deployments/deployments/releases?per_page=1`), all: ['3'], own: ['1'], told: total },
+  { endpoint: 'listReleaseTags',        method: 'GET',  path: at(`${v2}/deployments/releases/all/tags`),         all: ['mine', 'shared', 'theirs'], own: ['mine', 'shared'], told: texts },
+  { endpoint: 'listPayloadTypes',       method: 'GET',  path: at(`${v2}/deployments/releases/all/types`),        all: Object.values(payloadTypes), own: ['rootfs-image'], told: texts },
+  { endpoint: 'listSoftware',           method: 'GET',  path: at(`${alpha}/software`),                           all: releases, own: ['release'], told: names },
+  { endpoint: 'listSoftware',           method: 'GET',  path: at(`${alpha}/software?per_page=1`),                all: ['3'], own: ['1'], told: total },
+  { endpoint: 'listSoftwareTags',       method: 'GET',  path: at(`${alpha}/software/tags`),                      all: ['mine', 'shared', 'theirs'], own: ['mine', 'shared'], told: texts },
+  { endpoint: 'listSoftwareTags',       method: 'GET',  path: at(`${alpha}/software/tags?kind=release`),         all: ['mine', 'shared', 'theirs'], own: ['mine', 'shared'], told: texts },
 ];
 
 /** What a scoped user gets for what is not his; the administrator gets something else, so that it is there. */
@@ -112,6 +145,17 @@ const points: readonly { endpoint: string; method: string; path: (world: World) 
   { endpoint: 'deployDeviceConfiguration', method: 'POST', path: ({ device }) => `${v1}/deviceconfig/configurations/device/${device.theirs1.id}/deploy`, body: () => ({ retries: 0 }), refused: 404 },
   { endpoint: 'revokeDeviceToken',       method: 'DELETE', path: ({ device }) => `${v2}/devauth/tokens/${device.theirs1.setId}`, refused: 404 },
   { endpoint: 'deleteAuthSet',           method: 'DELETE', path: ({ device: { theirs1 } }) => `${v2}/devauth/devices/${theirs1.id}/auth/${theirs1.setId}`, refused: 404 },
+  { endpoint: 'getArtifact',             method: 'GET',    path: ({ artifact }) => `${v1}/deployments/artifacts/${artifact.other}`, refused: 404 },
+  { endpoint: 'getArtifact',             method: 'GET',    path: ({ artifact }) => `${v1}/deployments/artifacts/${artifact.untagged}`, refused: 404 },
+  { endpoint: 'getArtifactLink',         method: 'GET',    path: ({ artifact }) => `${v1}/deployments/artifacts/${artifact.other}/download`, refused: 404 },
+  { endpoint: 'putArtifact',             method: 'PUT',    path: ({ artifact }) => `${v1}/deployments/artifacts/${artifact.other}`, body: () => ({ description: 'x' }), refused: 404 },
+  { endpoint: 'getRelease',              method: 'GET',    path: at(`${v2}/deployments/deployments/releases/other`), refused: 404 },
+  { endpoint: 'patchRelease',            method: 'PATCH',  path: at(`${v2}/deployments/deployments/releases/other`), body: () => ({ notes: 'x' }), refused: 404 },
+  { endpoint: 'putReleaseTags',          method: 'PUT',    path: at(`${v2}/deployments/deployments/releases/other/tags`), body: () => ['shared', 'theirs'], refused: 404 },
+  { endpoint: 'planDeployment',          method: 'POST',   path: at(`${v1}/deployments/deployments/plan`), body: () => ({ artifact_name: 'other', group: 'mine' }), refused: 403 },
+  { endpoint: 'createGroupDeployment',   method: 'POST',   path: at(`${v1}/deployments/deployments/group/mine`), body: () => ({ name: 'n', artifact_name: 'other' }), refused: 403 },
+  { endpoint: 'createDeployment',        method: 'POST',   path: at(`${v1}/deployments/deployments`), body: ({ device }) => ({ name: 'n', artifact_name: 'other', devices: [device.mine1.id] }), refused: 403 },
+  { endpoint: 'deleteArtifact',          method: 'DELETE', path: ({ artifact }) => `${v1}/deployments/artifacts/${artifact.untagged}`, refused: 404 },
   { endpoint: 'decommissionDevice',      method: 'DELETE', path: ({ device }) => `${v2}/devauth/devices/${device.none1.id}`, refused: 404 },
 ];
 
@@ -128,10 +172,18 @@ const silent: readonly { endpoint: string; method: string; path: (world: World) 
   { endpoint: 'dissolveGroup',          method: 'DELETE', path: at(`${v1}/inventory/groups/theirs`) },
   { endpoint: 'abortDeviceDeployments', method: 'DELETE', path: ({ device }) => `${v1}/deployments/deployments/devices/${device.theirs1.id}` },
   { endpoint: 'clearDeviceHistory',     method: 'DELETE', path: ({ device }) => `${v1}/deployments/deployments/devices/${device.theirs1.id}/history` },
+  { endpoint: 'deleteReleases',         method: 'DELETE', path: at(`${v2}/deployments/deployments/releases?name=other&name=untagged`) },
 ];
 
-/** A number of the tenant. */
-const unscoped = ['getDeviceLimit'];
+/** What sends a file: for a release of that name, and a device type of its own. */
+// prettier-ignore
+const uploads: readonly { endpoint: string; path: string; form: (name: string, deviceType: string) => Promise<FormData> }[] = [
+  { endpoint: 'uploadArtifact',   path: `${v1}/deployments/artifacts`,          form: async (name, type) => artifactForm(await packArtifact({ name, deviceTypes: [type] })) },
+  { endpoint: 'generateArtifact', path: `${v1}/deployments/artifacts/generate`, form: async (name, type) => rawFileForm(name, type) },
+];
+
+/** Numbers of the tenant; and what needs a bucket (releases/direct-upload.test.ts). */
+const unscoped = ['getDeviceLimit', 'getStorageLimit', 'requestDirectUpload', 'completeDirectUpload'];
 
 const pubkey =
   '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n';
@@ -148,6 +200,7 @@ describe('what a user with a scope sees', () => {
   const nameOf = (id: string) =>
     devices.find((name) => world.device[name].id === id) ??
     deployments.find((name) => world.deployment[name] === id) ??
+    releases.find((name) => world.artifact[name] === id) ??
     id;
 
   for (const list of lists) {
@@ -198,6 +251,9 @@ describe('what a user with a scope sees', () => {
       ...[device.theirs1, device.none1, device.moved].flatMap(({ id, setId }) => [id, setId]),
       world.deployment.toTheirs,
       world.deployment.toTwo,
+      world.artifact.other,
+      world.artifact.untagged,
+      '"ref":"other"',
     ];
     for (const id of foreign) {
       assert.ok(
@@ -210,7 +266,9 @@ describe('what a user with a scope sees', () => {
         `the scoped user not of ${nameOf(id)}`,
       );
     }
-    for (const id of [device.mine1.id, device.mine2.id, world.deployment.toMine]) {
+    const his = [device.mine1.id, device.mine2.id, world.deployment.toMine, world.artifact.release];
+    for (const id of [...his, '"ref":"release"']) {
+      assert.ok(own.some((line) => line.includes(id)));
       assert.deepEqual(
         own.filter((line) => line.includes(id) && !foreign.some((other) => line.includes(other))),
         all.filter((line) => line.includes(id) && !foreign.some((other) => line.includes(other))),
@@ -218,11 +276,6 @@ describe('what a user with a scope sees', () => {
     }
     assert.ok(own.some((line) => line.includes('"auth-set.accepted"')));
     assert.ok(own.some((line) => line.includes('"device-deployment.')));
-    assert.equal(
-      own.some((line) => line.includes('"release') || line.includes('"artifact')),
-      false,
-      'no tag of his',
-    );
   });
 
   it('nothing that he could change silently', async () => {
@@ -233,7 +286,11 @@ describe('what a user with a scope sees', () => {
     });
     const seen = async () => {
       const { id } = device.theirs1;
-      const paths = [`${v1}/inventory/devices/${id}`, `${v1}/deployments/deployments/devices/${id}`];
+      const paths = [
+        `${v1}/inventory/devices/${id}`,
+        `${v1}/deployments/deployments/devices/${id}`,
+        `${v2}/deployments/deployments/releases`,
+      ];
       return Promise.all(
         paths.map(async (path) => (await server.request('GET', path, { token: admin })).json),
       );
@@ -263,6 +320,72 @@ describe('what a user with a scope sees', () => {
     }
   });
 
+  it('a release that he does not see and one that is not there are the same to him', async () => {
+    const described = { description: 'x' };
+    const path = () => `${v1}/deployments/artifacts/${world.artifact.other}`;
+    const describeOther = { method: 'PUT', path, body: () => described };
+    assert.equal((await ask(world.admin, describeOther)).status, 422, 'it was deployed');
+    assert.equal((await ask(world.scoped, describeOther)).status, 404);
+    const body = () => ({ artifact_name: 'nothing', group: 'mine' });
+    const plan = { method: 'POST', path: at(`${v1}/deployments/deployments/plan`), body };
+    assert.equal((await ask(world.admin, plan)).status, 422);
+    assert.equal((await ask(world.scoped, plan)).status, 403);
+  });
+
+  for (const { endpoint, path, form } of uploads) {
+    it(`${endpoint} adds to a release that he sees, to no other, and begins none`, async () => {
+      const send = async (token: string, name: string) =>
+        sendForm(world.server, { token, path, form: await form(name, endpoint) });
+      assert.equal((await send(world.scoped, 'release')).status, 201);
+      for (const name of ['other', `new of ${endpoint}`]) {
+        const refused = await send(world.scoped, name);
+        assert.equal(refused.status, 403, refused.text);
+        assert.match(refused.text, /forbidden by role-based access control/);
+        assert.equal((await send(world.admin, name)).status, 201, 'and nothing of it was kept');
+      }
+    });
+  }
+
+  it('the artifact that a device got, while he sees its release', async () => {
+    const retag = (tags: readonly string[]) =>
+      world.server.request('PUT', `${v2}/deployments/deployments/releases/release/tags`, {
+        token: world.admin,
+        body: tags,
+      });
+    const imageOf = async (token: string) => {
+      const path = () => `${v1}/deployments/deployments/${world.deployment.toMine}/devices/list`;
+      const { json } = await ask(token, { method: 'GET', path });
+      const parts = json as { id: string; image?: { name: string } }[];
+      return parts.find(({ id }) => id === world.device.mine1.id)?.image?.name;
+    };
+    assert.equal(await imageOf(world.scoped), 'release');
+    assert.equal((await retag(['theirs'])).status, 204);
+    assert.equal(await imageOf(world.admin), 'release');
+    assert.equal(await imageOf(world.scoped), undefined);
+    assert.equal((await retag(tagsOf.release)).status, 204);
+  });
+
+  it('his own is his to read, to change and to take away', async () => {
+    const his = { name: 'his', tags: ['mine'], payloadType: 'rootfs-image' };
+    const artifact = `${v1}/deployments/artifacts/${await uploaded(world.server, his)}`;
+    const release = `${v2}/deployments/deployments/releases/his`;
+    // prettier-ignore
+    const asked = [
+      ['GET',    release,                   200, undefined],
+      ['PATCH',  release,                   204, { notes: 'x' }],
+      ['PUT',    `${release}/tags`,         204, ['mine', 'more']],
+      ['GET',    artifact,                  200, undefined],
+      ['GET',    `${artifact}/download`,    200, undefined],
+      ['PUT',    artifact,                  204, { description: 'x' }],
+      ['DELETE', artifact,                  204, undefined],
+      ['GET',    release,                   404, undefined],
+    ] as const;
+    for (const [method, path, status, body] of asked) {
+      const answer = await world.server.request(method, path, { token: world.scoped, body });
+      assert.equal(answer.status, status, `${method} ${path}: ${answer.text}`);
+    }
+  });
+
   it('his own is his to deploy to', async () => {
     const asked = { name: 'own', artifact_name: 'release' };
     for (const [path, body] of [
@@ -278,14 +401,16 @@ describe('what a user with a scope sees', () => {
     }
   });
 
-  it('is asked of every endpoint that is about devices or deployments', () => {
-    const asked = new Set<string>([...lists, ...points, ...silent].map(({ endpoint }) => endpoint));
+  it('is asked of every endpoint that is about devices, deployments, releases or artifacts', () => {
+    const asked = new Set<string>(
+      [...lists, ...points, ...silent, ...uploads].map(({ endpoint }) => endpoint),
+    );
     const known = new Set<string>([...asked, ...unscoped]);
     const about = allEndpoints.filter(
       ({ audience, tag, path }) =>
         audience === 'user' &&
-        /device|deployments|inventory/.test(tag) &&
-        !/deviceconnect|\/releases|\/artifacts|limits\/storage/.test(path),
+        /device|deployments|inventory|artifacts|releases/.test(tag) &&
+        !path.includes('deviceconnect'),
     );
     assert.deepEqual(
       about.map(({ id }) => id).filter((id) => !known.has(id)),
@@ -304,6 +429,40 @@ const setGroup = async ({ request, token }: WholeServer, id: string, group: stri
   assert.equal(status, 204);
 };
 
+/** Sends a form without a socket. */
+async function sendForm(
+  { request }: WholeServer,
+  { token, path, form }: { readonly token: string; readonly path: string; readonly form: FormData },
+): Promise<Answer> {
+  const sent = new Response(form);
+  const headers = { 'content-type': sent.headers.get('content-type') ?? '' };
+  return request('POST', path, { token, headers, body: new Uint8Array(await sent.arrayBuffer()) });
+}
+
+function rawFileForm(name: string, deviceType: string): FormData {
+  const form = new FormData();
+  form.append('name', name);
+  form.append('device_types_compatible', deviceType);
+  form.append('type', 'single-file');
+  form.append('args', JSON.stringify({ filename: 'motd', dest_dir: '/etc' }));
+  form.append('file', new Blob(['hello']), 'motd');
+  return form;
+}
+
+/** A release of one artifact, with its tags; returns the id of the artifact. */
+async function uploaded(
+  server: WholeServer,
+  { name, tags, payloadType }: { name: string; tags: readonly string[]; payloadType: string },
+): Promise<string> {
+  const { token } = server;
+  const form = artifactForm(await packArtifact({ name, deviceTypes: ['t'], payloadType }));
+  const answer = await sendForm(server, { token, path: `${v1}/deployments/artifacts`, form });
+  assert.equal(answer.status, 201, answer.text);
+  const path = `${v2}/deployments/deployments/releases/${name}/tags`;
+  assert.equal((await server.request('PUT', path, { token, body: tags })).status, 204);
+  return String(answer.headers['location']).split('/').at(-1) ?? '';
+}
+
 async function furnished(): Promise<World> {
   const server = await startWholeServer();
   const { token: admin, request } = server;
@@ -317,17 +476,9 @@ async function furnished(): Promise<World> {
     if (group !== undefined) await setGroup(server, id, group);
   }
   const fleet = device as World['device'];
-  const artifact = Buffer.concat([
-    Buffer.from('--b\r\nContent-Disposition: form-data; name="artifact"; filename="a"\r\n\r\n'),
-    await packArtifact({ name: 'release', deviceTypes: ['t'] }),
-    Buffer.from('\r\n--b--\r\n'),
-  ]);
-  const uploaded = await request('POST', `${v1}/deployments/artifacts`, {
-    token: admin,
-    body: artifact,
-    headers: { 'content-type': 'multipart/form-data; boundary=b' },
-  });
-  assert.equal(uploaded.status, 201, uploaded.text);
+  const artifact: Partial<Record<ReleaseName, string>> = {};
+  for (const name of releases)
+    artifact[name] = await uploaded(server, { name, tags: tagsOf[name], payloadType: payloadTypes[name] });
   const deploy = async (path: string, body: object) => {
     const answer = await request('POST', `${v1}/deployments/deployments${path}`, {
       token: admin,
@@ -364,7 +515,7 @@ async function furnished(): Promise<World> {
   const { id } =
     (users.json as { id: string; email: string }[]).find(({ email }) => email === user.email) ??
     assert.fail();
-  const scope: Scope = { ...unbounded, groups: ['mine'], tags: [] };
+  const scope: Scope = { groups: ['mine'], tags: ['mine'] };
   server.scopes.set(id, scope);
-  return { server, admin, scoped, device: fleet, deployment };
+  return { server, admin, scoped, device: fleet, deployment, artifact: artifact as World['artifact'] };
 }

@@ -12,7 +12,13 @@ import { ServerError } from './server-error.ts';
  * - A deployment: when it has groups, and all of them are the scope's. One for all devices, or for a list of several, has none: it may
  *   reach beyond the scope. Nobody begins a deployment that he would not see.
  * - A device's part in a deployment: when he sees both.
- * - A release, and its artifacts: when it has one of the scope's tags.
+ * - A release, and its artifacts: when it has one of the scope's tags. Its artifacts that are deleted, as long as it is there.
+ *   Nobody adds an artifact to a release that he does not see, nor begins or plans a deployment of one. That goes for a release that
+ *   is not there yet, too: it would have no tags, and whoever made it would not see it. One with no bound begins and tags it; from
+ *   then on the others add to it. Whoever sees a release may change its tags, as he may move a device out of his groups.
+ *
+ * What a deployment says of its release, its name and the ids of artifacts, is the deployment's; the artifacts themselves are shown
+ * with it to those who see them.
  *
  * Scopes bound what users see, not what devices and the server itself do on the way. This is the one place where it is decided; it
  * may therefore look into tables of several domains. Conditions come as lists, which are empty for whoever has no scope: nothing is
@@ -90,7 +96,7 @@ export async function visibleDevices(
 export const seesDevice = async (db: Reader, actor: Actor, id: string): Promise<boolean> =>
   actor.scope.groups === 'all' || (await visibleDevices(db, actor, [id])).has(id);
 
-/** Those of the releases that the actor sees, by name. */
+/** Those of the releases that the actor sees, by name; whether they exist is not looked at for whoever has no scope. */
 export async function visibleReleases(
   db: Reader,
   actor: Actor,
@@ -104,3 +110,6 @@ export async function visibleReleases(
     query = query.where(one);
   return new Set((await query.select('releases.name').execute()).map((row) => row.name));
 }
+
+export const seesRelease = async (db: Reader, actor: Actor, name: string): Promise<boolean> =>
+  actor.scope.tags === 'all' || (await visibleReleases(db, actor, [name])).has(name);

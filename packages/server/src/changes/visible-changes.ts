@@ -65,8 +65,5 @@ const seenDeployments = async (db: Reader, actor: Actor, ids: readonly string[])
 const seenSets = async (db: Reader, actor: Actor, ids: readonly string[]) =>
   new Set((await deviceStore.seenBy(actor).authSets(db, ids)).map(({ id }) => id));
 
-async function seenArtifacts(db: Reader, actor: Actor, ids: readonly string[]): Promise<ReadonlySet<string>> {
-  const found = await artifactStore.forTenant(actor.tenant).getMany(db, ids);
-  const names = await visibleReleases(db, actor, [...new Set(found.map(({ facts }) => facts.name))]);
-  return new Set(found.flatMap(({ id, facts }) => (names.has(facts.name) ? [id] : [])));
-}
+const seenArtifacts = async (db: Reader, actor: Actor, ids: readonly string[]) =>
+  new Set((await artifactStore.seenBy(actor).getMany(db, ids)).map(({ id }) => id));

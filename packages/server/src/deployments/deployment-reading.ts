@@ -20,10 +20,10 @@ import type { DeviceDeploymentStatus } from './device-deployment-statuses.ts';
 
 export interface DeploymentReadingNeeds {
   readonly database: Database;
-  /** Deleted ones, too: history names them. */
+  /** Those that the actor sees; deleted ones, too: history names them. */
   readonly imagesOf: (
     reader: Reader,
-    tenant: string,
+    actor: Actor,
     ids: readonly string[],
   ) => Promise<ReadonlyMap<string, ArtifactImage>>;
   /** The device whose attribute has that value; for finding deployments by it. */
@@ -93,7 +93,7 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
 
   const withImages = async (actor: Actor, found: readonly DeviceDeployment[]): Promise<ShownPart[]> => {
     const ids = new Set(found.flatMap(({ artifactId }) => artifactId ?? []));
-    const images = await imagesOf(database.search, actor.tenant, [...ids]);
+    const images = await imagesOf(database.search, actor, [...ids]);
     return found.map((part) => ({ ...part, image: images.get(part.artifactId ?? '') }));
   };
 

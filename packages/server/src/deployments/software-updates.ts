@@ -117,9 +117,9 @@ const artifactsNamed = async (reader: Reader, tenant: string, name: string) =>
 const artifactsById = async (reader: Reader, tenant: string, ids: readonly string[]) =>
   (await artifactStore.forTenant(tenant).getMany(reader, ids)).map(deployable);
 
-const imagesOf = async (reader: Reader, tenant: string, ids: readonly string[]) =>
+const imagesOf = async (reader: Reader, actor: Actor, ids: readonly string[]) =>
   new Map(
-    (await artifactStore.forTenant(tenant).getMany(reader, ids)).map((one) => [one.id, artifactImage(one)]),
+    (await artifactStore.seenBy(actor).getMany(reader, ids)).map((one) => [one.id, artifactImage(one)]),
   );
 
 const deployable = ({ id, sizeBytes, facts }: StoredArtifact): DeployableArtifact => ({

@@ -1,7 +1,7 @@
 import type { Actor } from '../actor.ts';
 import type { Reader } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
-import { beyondScope, seesDeployment } from '../visibility.ts';
+import { beyondScope, seesDeployment, seesRelease } from '../visibility.ts';
 import { sortedIds } from './deployment-target.ts';
 import type { WantedDeployment } from './new-deployment.ts';
 
@@ -28,7 +28,7 @@ const idsPerPage = 2000;
 
 /**
  * Whom a deployment would be for. `betweenPages` lets others have their turn; not inside of a unit of work.
- * Throws `forbidden` for one that the actor would not see, `badRequest` for nobody.
+ * Throws `forbidden` for one that the actor would not see, or of a release that he does not see; `badRequest` for nobody.
  */
 export async function targeted(
   needs: TargetNeeds,
@@ -37,6 +37,7 @@ export async function targeted(
   wanted: WantedDeployment,
   betweenPages: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Targeted> {
+  if (!(await seesRelease(reader, actor, wanted.artifactName))) throw beyondScope();
   const deviceIds = await wantedDevices(needs, reader, actor, wanted, betweenPages);
   const groups = await groupsOf(needs, reader, actor, wanted, deviceIds);
   if (!seesDeployment(actor, { groups })) throw beyondScope();

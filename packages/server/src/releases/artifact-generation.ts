@@ -7,6 +7,7 @@ import type { Database } from '../database/open-database.ts';
 import type { Log } from '../log.ts';
 import type { ObjectKey, ObjectStorage } from '../object-storage/object-storage.ts';
 import { ServerError } from '../server-error.ts';
+import { beyondScope, seesRelease } from '../visibility.ts';
 import { artifactGenerationStore, type PendingGeneration } from './artifact-generation-store.ts';
 import { artifactStore } from './artifact-store.ts';
 import { bounded, type Artifacts } from './artifacts.ts';
@@ -74,7 +75,7 @@ export function createArtifactGeneration(needs: ArtifactGenerationNeeds) {
   };
 
   return {
-    /** Returns the id of the future artifact. Throws `unprocessable`, `tooLarge`, `badRequest`. */
+    /** Returns the id of the future artifact. Throws `forbidden`, `unprocessable`, `tooLarge`, `badRequest`. */
     request: async (actor: Actor, form: GenerationForm, signal: AbortSignal): Promise<string> => {
       const { content, sizeBytes, ...wanted } = form;
       if (needs.requireSignature) {
@@ -83,6 +84,7 @@ export function createArtifactGeneration(needs: ArtifactGenerationNeeds) {
           'this server takes signed artifacts only: generate and sign it with mender-artifact, then upload it',
         );
       }
+      if (!(await seesRelease(database.read, actor, wanted.name))) throw beyondScope();
       await assertUnique(database, actor, wanted);
       const artifactId = randomUUID();
       const key = rawKey(actor.tenant, artifactId);

@@ -1,6 +1,9 @@
 import type { Page } from '@tandem/api';
 import { sql, type SelectQueryBuilder } from 'kysely';
+import type { Actor } from '../actor.ts';
+import { engineOf } from '../database/sql-differences.ts';
 import type { Reader, Tables, Transaction } from '../database/tables.ts';
+import { isVisibleRelease } from '../visibility.ts';
 import type { ArtifactFacts } from './artifact-facts.ts';
 import type { StoredArtifact } from './artifact-image.ts';
 
@@ -24,9 +27,48 @@ export interface NewArtifact extends StoredArtifact {
   readonly sha256: string;
 }
 
-/** SQL on artifacts of one tenant. Those that were deleted are found by id alone. */
+/** SQL on artifacts of one tenant, or on those that an actor sees. Those that were deleted are found by id alone. */
 export const artifactStore = {
+  seenBy: (actor: Actor) => ({
+    ...pointReads((reader) => visible(reader, actor)),
+
+    /** `page` undefined: all of them. One row more than the page holds, to tell whether there is a next. */
+    search: async (
+      reader: Reader,
+      filter: ArtifactFilter,
+      order: ArtifactOrder,
+      page?: Page,
+    ): Promise<readonly StoredArtifact[]> => {
+      const query = filtered(reader, actor, filter).orderBy(order.by, order.direction).orderBy('id');
+      return withFacts(page === undefined ? query : query.limit(page.perPage + 1).offset(page.offset));
+    },
+
+    count: async (reader: Reader, filter: ArtifactFilter): Promise<number> => {
+      const found = await filtered(reader, actor, filter)
+        .select((select) => select.fn.countAll<number>().as('count'))
+        .executeTakeFirst();
+      return Number(found?.count ?? 0);
+    },
+
+    payloadTypes: async (reader: Reader): Promise<string[]> => {
+      const isSeen = isVisibleRelease(engineOf(reader), actor, sql.ref('artifacts.name'));
+      const found = await reader
+        .selectFrom('artifact_payload_types')
+        .where('artifact_payload_types.tenant', '=', actor.tenant)
+        .$if(isSeen.length > 0, (query) =>
+          query.where('artifact_payload_types.artifact_id', 'in', visible(reader, actor).select('id')),
+        )
+        .select('payload_type')
+        .distinct()
+        .orderBy('payload_type')
+        .execute();
+      return found.map(({ payload_type }) => payload_type);
+    },
+  }),
+
   forTenant: (tenant: string) => ({
+    ...pointReads((reader) => rows(reader, tenant)),
+
     idTaken: async (reader: Reader, id: string): Promise<boolean> =>
       (await rows(reader, tenant).where('id', '=', id).select('id').executeTakeFirst()) !== undefined,
 
@@ -77,38 +119,6 @@ export const artifactStore = {
       }
     },
 
-    get: async (reader: Reader, id: string): Promise<StoredArtifact | undefined> =>
-      (await withFacts(rows(reader, tenant).where('id', '=', id).where('deleted', 'is', null)))[0],
-
-    /** By id, deleted ones included: the history of a device names what it installed. */
-    getMany: async (reader: Reader, ids: readonly string[]): Promise<readonly StoredArtifact[]> =>
-      ids.length === 0 ? [] : withFacts(rows(reader, tenant).where('id', 'in', ids)),
-
-    named: async (reader: Reader, names: readonly string[]): Promise<readonly StoredArtifact[]> =>
-      names.length === 0
-        ? []
-        : withFacts(
-            rows(reader, tenant).where('deleted', 'is', null).where('name', 'in', names).orderBy('id'),
-          ),
-
-    /** `page` undefined: all of them. One row more than the page holds, to tell whether there is a next. */
-    search: async (
-      reader: Reader,
-      filter: ArtifactFilter,
-      order: ArtifactOrder,
-      page?: Page,
-    ): Promise<readonly StoredArtifact[]> => {
-      const query = filtered(reader, tenant, filter).orderBy(order.by, order.direction).orderBy('id');
-      return withFacts(page === undefined ? query : query.limit(page.perPage + 1).offset(page.offset));
-    },
-
-    count: async (reader: Reader, filter: ArtifactFilter): Promise<number> => {
-      const found = await filtered(reader, tenant, filter)
-        .select((select) => select.fn.countAll<number>().as('count'))
-        .executeTakeFirst();
-      return Number(found?.count ?? 0);
-    },
-
     describe: (tx: Transaction, id: string, description: string, modified: number) =>
       tx
         .updateTable('artifacts')
@@ -146,17 +156,6 @@ export const artifactStore = {
         .select('id')
         .executeTakeFirst()) !== undefined,
 
-    payloadTypes: async (reader: Reader): Promise<string[]> => {
-      const found = await reader
-        .selectFrom('artifact_payload_types')
-        .where('tenant', '=', tenant)
-        .select('payload_type')
-        .distinct()
-        .orderBy('payload_type')
-        .execute();
-      return found.map(({ payload_type }) => payload_type);
-    },
-
     usageBytes: async (reader: Reader): Promise<number> => {
       const found = await rows(reader, tenant)
         .where('deleted', 'is', null)
@@ -171,6 +170,26 @@ export type ArtifactStore = ReturnType<(typeof artifactStore)['forTenant']>;
 
 const rows = (reader: Reader, tenant: string) => reader.selectFrom('artifacts').where('tenant', '=', tenant);
 
+const visible = (reader: Reader, actor: Actor) =>
+  rows(reader, actor.tenant).where((where) =>
+    where.and(isVisibleRelease(engineOf(reader), actor, sql.ref('artifacts.name'))),
+  );
+
+/** Reading by id and by name, in the rows that are given. */
+const pointReads = (from: (reader: Reader) => SelectQueryBuilder<Tables, 'artifacts', object>) => ({
+  get: async (reader: Reader, id: string): Promise<StoredArtifact | undefined> =>
+    (await withFacts(from(reader).where('id', '=', id).where('deleted', 'is', null)))[0],
+
+  /** By id, deleted ones included: the history of a device names what it installed. */
+  getMany: async (reader: Reader, ids: readonly string[]): Promise<readonly StoredArtifact[]> =>
+    ids.length === 0 ? [] : withFacts(from(reader).where('id', 'in', ids)),
+
+  named: async (reader: Reader, names: readonly string[]): Promise<readonly StoredArtifact[]> =>
+    names.length === 0
+      ? []
+      : withFacts(from(reader).where('deleted', 'is', null).where('name', 'in', names).orderBy('id')),
+});
+
 /** Artifacts of older servers lie under their own id. */
 const objectIdOf = sql<string>`coalesce((
   SELECT object_id FROM artifact_objects AS o WHERE o.tenant = artifacts.tenant AND o.artifact_id = artifacts.id
@@ -183,8 +202,8 @@ const artifactsIn = (reader: Reader, tenant: string, objectId: string) =>
     .where('object_id', '=', objectId)
     .select('artifact_id');
 
-function filtered(reader: Reader, tenant: string, { names, description, deviceType }: ArtifactFilter) {
-  let query = rows(reader, tenant).where('deleted', 'is', null);
+function filtered(reader: Reader, actor: Actor, { names, description, deviceType }: ArtifactFilter) {
+  let query = visible(reader, actor).where('deleted', 'is', null);
   if (names !== undefined && names.length > 0) {
     query = query.where((where) => where.or(names.map((match) => matches('artifacts.name', match))));
   }
@@ -195,7 +214,7 @@ function filtered(reader: Reader, tenant: string, { names, description, deviceTy
         where
           .selectFrom('artifact_device_types')
           .select('device_type')
-          .where('artifact_device_types.tenant', '=', tenant)
+          .where('artifact_device_types.tenant', '=', actor.tenant)
           .whereRef('artifact_device_types.artifact_id', '=', 'artifacts.id')
           .where(matches('artifact_device_types.device_type', deviceType)),
       ),

@@ -10,6 +10,7 @@ import type { ArtifactLinks } from '../http/artifact-link.ts';
 import type { Log } from '../log.ts';
 import { ObjectStorageError, type ObjectKey, type ObjectStorage } from '../object-storage/object-storage.ts';
 import { ServerError } from '../server-error.ts';
+import { beyondScope, seesRelease } from '../visibility.ts';
 import { artifactFacts, ArtifactUnusable, type ArtifactFacts } from './artifact-facts.ts';
 import type { ArtifactForm } from './artifact-form.ts';
 import { artifactImage, type StoredArtifact } from './artifact-image.ts';
@@ -63,13 +64,14 @@ export type Artifacts = ReturnType<typeof createArtifacts>;
 export function createArtifacts(needs: ArtifactNeeds) {
   const { database, storage, links, clock } = needs;
   const store = (actor: Actor) => artifactStore.forTenant(actor.tenant);
+  const seen = (actor: Actor) => artifactStore.seenBy(actor);
 
   return {
     /**
      * Stores an artifact, checking it on the way; returns its id. A refused or broken upload leaves nothing: the bytes are
      * removed when the checks or the database say no, and by `removeLeftovers` when the power went in between. Equal content is
      * never stored twice: its name and depends are equal, too, and that is a `conflict` before the bytes count as stored.
-     * Throws `badRequest`, `conflict`, `unprocessable`, `tooLarge`.
+     * Throws `forbidden` for a release that the actor does not see, `badRequest`, `conflict`, `unprocessable`, `tooLarge`.
      */
     upload: async (actor: Actor, form: ArtifactForm, signal: AbortSignal): Promise<string> => {
       const id = form.artifactId ?? randomUUID();
@@ -81,7 +83,7 @@ export function createArtifacts(needs: ArtifactNeeds) {
       // An id that was chosen may be chosen by two at once.
       const objectId = form.artifactId === undefined ? id : randomUUID();
       const key = { tenant: actor.tenant, id: objectId };
-      const stored = await storeChecked(needs, key, { ...form, room }, signal);
+      const stored = await storeChecked(needs, actor, key, { ...form, room }, signal);
       try {
         await addToRelease(needs, actor, { id, objectId, description: form.description, ...stored });
       } catch (error) {
@@ -92,26 +94,27 @@ export function createArtifacts(needs: ArtifactNeeds) {
     },
 
     get: async (actor: Actor, id: string): Promise<ArtifactImage> => {
-      const found = await store(actor).get(database.read, id);
+      const found = await seen(actor).get(database.read, id);
       if (found === undefined) throw notFound();
       return artifactImage(found);
     },
 
     all: async (actor: Actor, filter: ArtifactFilter): Promise<ArtifactImage[]> =>
-      (await store(actor).search(database.read, filter, byName)).map(artifactImage),
+      (await seen(actor).search(database.read, filter, byName)).map(artifactImage),
 
     page: async (actor: Actor, filter: ArtifactFilter, order: ArtifactOrder, page: Page) => ({
-      images: (await store(actor).search(database.read, filter, order, page)).map(artifactImage),
-      total: () => store(actor).count(database.read, filter),
+      images: (await seen(actor).search(database.read, filter, order, page)).map(artifactImage),
+      total: () => seen(actor).count(database.read, filter),
     }),
 
     /** Checked in this order: what was deployed keeps its text, whether or not it is still there. */
     describe: (actor: Actor, id: string, description: string): Promise<void> =>
       database.unitOfWork(async (tx) => {
-        if (await needs.isUsedInDeployment(tx, actor.tenant, id)) {
+        const [known] = await seen(actor).getMany(tx, [id]);
+        if (known !== undefined && (await needs.isUsedInDeployment(tx, actor.tenant, id))) {
           throw new ServerError('unprocessable', 'Image has already been used in deployment');
         }
-        if ((await store(actor).get(tx, id)) === undefined) throw notFound();
+        if ((await seen(actor).get(tx, id)) === undefined) throw notFound();
         const time = clock();
         await store(actor).describe(tx, id, description, time);
         await recordChange(tx, actor, { kind: 'artifact.updated', ref: id, time });
@@ -119,7 +122,7 @@ export function createArtifacts(needs: ArtifactNeeds) {
 
     remove: async (actor: Actor, id: string): Promise<void> => {
       const object = await database.unitOfWork(async (tx) => {
-        const artifact = await store(actor).get(tx, id);
+        const artifact = await seen(actor).get(tx, id);
         if (artifact === undefined) throw notFound();
         if ((await needs.activeDeploymentsOf(tx, actor.tenant, [id])).length > 0) {
           throw new ServerError('conflict', 'Artifact is used in active deployment');
@@ -130,7 +133,7 @@ export function createArtifacts(needs: ArtifactNeeds) {
     },
 
     link: async (actor: Actor, id: string) => {
-      if ((await store(actor).get(database.read, id)) === undefined) throw notFound();
+      if ((await seen(actor).get(database.read, id)) === undefined) throw notFound();
       return await links.artifactLink(
         { tenant: actor.tenant, artifactId: id, deviceId: undefined },
         userLinkSeconds,
@@ -195,6 +198,7 @@ const roomFor = async (
 
 async function storeChecked(
   needs: ArtifactNeeds,
+  actor: Actor,
   key: ObjectKey,
   form: ArtifactForm & { readonly room: number },
   signal: AbortSignal,
@@ -218,6 +222,7 @@ async function storeChecked(
     if (requireSignature && !facts.signed) {
       throw new ArtifactUnusable('the artifact is not signed, and this server takes signed artifacts only');
     }
+    if (!(await seesRelease(database.read, actor, facts.name))) throw beyondScope();
     await assertNoConflict(database.read, key.tenant, facts.name, dependsCombinations(facts.depends));
   }
   try {
@@ -278,6 +283,8 @@ const addToRelease = (
     const { id, facts, sizeBytes } = artifact;
     const store = artifactStore.forTenant(actor.tenant);
     const combinations = dependsCombinations(facts.depends);
+    // Anew: its tags may be others by now.
+    if (!(await seesRelease(tx, actor, facts.name))) throw beyondScope();
     if (await store.idTaken(tx, id)) throw notUnique();
     await assertNoConflict(tx, actor.tenant, facts.name, combinations);
     if (storageLimitBytes > 0 && (await store.usageBytes(tx)) + sizeBytes > storageLimitBytes) {

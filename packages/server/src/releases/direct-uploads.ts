@@ -35,6 +35,9 @@ const objectOf = (tenant: string, id: string): ObjectKey => ({ tenant, id: `dire
  * Uploads past the server (server contract 4.2): the sender asks for a link, PUTs the artifact into the bucket, and says so. What
  * lies there is then read, checked and stored by the same upload as any other, as an object that no link can write to: whoever has
  * the link could change what it made for as long as the link is good.
+ *
+ * To whom only some releases are visible, it is not offered, as where there is no bucket: which release it is for is known when it is
+ * read, too late to refuse it to him. He uploads through the server.
  */
 export function createDirectUploads(needs: DirectUploadNeeds) {
   const { database, storage, clock, log } = needs;
@@ -73,10 +76,13 @@ export function createDirectUploads(needs: DirectUploadNeeds) {
     }
   };
 
+  const linksFor = ({ scope }: Actor) => (scope.tags === 'all' ? storage.links : undefined);
+
   return {
-    /** Where to put an artifact. Throws `notFound` where there is no bucket. */
-    request: async ({ tenant }: Actor) => {
-      const { links } = storage;
+    /** Where to put an artifact. Throws `notFound` where it is not offered. */
+    request: async (actor: Actor) => {
+      const { tenant } = actor;
+      const links = linksFor(actor);
       if (links === undefined) throw new ServerError('notFound', 'not found');
       const [id, now] = [randomUUID(), clock()];
       const uri = await links.upload(objectOf(tenant, id), { from: now, forSeconds: linkSeconds });
@@ -95,7 +101,7 @@ export function createDirectUploads(needs: DirectUploadNeeds) {
     /** The object is there: it will be taken in. Throws `notFound` when it is not, or nobody asked for the link. */
     complete: async (actor: Actor, id: string): Promise<void> => {
       const store = directUploadStore.forTenant(actor.tenant);
-      const isThere = storage.links !== undefined && (await store.get(database.read, id)) !== undefined;
+      const isThere = linksFor(actor) !== undefined && (await store.get(database.read, id)) !== undefined;
       if (!isThere || (await storage.head(objectOf(actor.tenant, id))) === undefined) throw notFound();
       await database.unitOfWork(async (tx) => {
         if ((await store.get(tx, id))?.completed !== null) throw notFound();

@@ -1,6 +1,9 @@
 import type { Page } from '@tandem/api';
 import { sql, type ExpressionBuilder } from 'kysely';
+import type { Actor } from '../actor.ts';
+import { engineOf } from '../database/sql-differences.ts';
 import type { Reader, Tables, Transaction } from '../database/tables.ts';
+import { isVisibleRelease } from '../visibility.ts';
 import { matches, type TextMatch } from './artifact-store.ts';
 
 export type SoftwareKind = 'release' | 'manifest';
@@ -29,8 +32,58 @@ export interface Release {
   readonly tags: readonly string[];
 }
 
-/** SQL on releases of one tenant: a release is there while it has artifacts. */
+/** SQL on releases of one tenant, or on those that an actor sees: a release is there while it has artifacts. */
 export const releaseStore = {
+  seenBy: (actor: Actor) => ({
+    get: async (reader: Reader, name: string): Promise<Release | undefined> =>
+      (await withTags(reader, actor, await selected(reader, actor).where('name', '=', name).execute()))[0],
+
+    search: async (
+      reader: Reader,
+      filter: ReleaseFilter,
+      order: ReleaseOrder,
+      page: Page,
+    ): Promise<readonly Release[]> => {
+      const found = await selected(reader, actor)
+        .where((where) => where.and(conditions(where, actor.tenant, filter)))
+        .orderBy(order.by === 'tags' ? firstTag(actor.tenant) : sql.ref(order.by), order.direction)
+        .orderBy('name')
+        .limit(page.perPage)
+        .offset(page.offset)
+        .execute();
+      return withTags(reader, actor, found);
+    },
+
+    count: async (reader: Reader, filter: ReleaseFilter): Promise<number> => {
+      const found = await visible(reader, actor)
+        .where((where) => where.and(conditions(where, actor.tenant, filter)))
+        .select((select) => select.fn.countAll<number>().as('count'))
+        .executeTakeFirst();
+      return Number(found?.count ?? 0);
+    },
+
+    /** In use by any of the releases, or by those of one kind; sorted. */
+    allTags: async (reader: Reader, kind?: SoftwareKind): Promise<string[]> => {
+      const found = await reader
+        .selectFrom('release_tags')
+        .innerJoin('releases', (join) =>
+          join
+            .onRef('releases.tenant', '=', 'release_tags.tenant')
+            .onRef('releases.name', '=', 'release_tags.release_name'),
+        )
+        .where('release_tags.tenant', '=', actor.tenant)
+        .where((where) =>
+          where.and(isVisibleRelease(engineOf(reader), actor, sql.ref('release_tags.release_name'))),
+        )
+        .$if(kind !== undefined, (query) => query.where('releases.kind', '=', kind ?? 'release'))
+        .select('release_tags.tag')
+        .distinct()
+        .orderBy('release_tags.tag')
+        .execute();
+      return found.map(({ tag }) => tag);
+    },
+  }),
+
   forTenant: (tenant: string) => ({
     artifactAdded: (tx: Transaction, release: { name: string; kind: SoftwareKind; modified: number }) =>
       tx
@@ -57,35 +110,6 @@ export const releaseStore = {
         .where('name', '=', name)
         .where('artifacts_count', '<=', 0)
         .execute();
-    },
-
-    get: async (reader: Reader, name: string): Promise<Release | undefined> =>
-      (await withTags(reader, tenant, await selected(reader, tenant).where('name', '=', name).execute()))[0],
-
-    search: async (
-      reader: Reader,
-      filter: ReleaseFilter,
-      order: ReleaseOrder,
-      page: Page,
-    ): Promise<readonly Release[]> => {
-      const found = await selected(reader, tenant)
-        .where((where) => where.and(conditions(where, tenant, filter)))
-        .orderBy(order.by === 'tags' ? firstTag(tenant) : sql.ref(order.by), order.direction)
-        .orderBy('name')
-        .limit(page.perPage)
-        .offset(page.offset)
-        .execute();
-      return withTags(reader, tenant, found);
-    },
-
-    count: async (reader: Reader, filter: ReleaseFilter): Promise<number> => {
-      const found = await reader
-        .selectFrom('releases')
-        .where('tenant', '=', tenant)
-        .where((where) => where.and(conditions(where, tenant, filter)))
-        .select((select) => select.fn.countAll<number>().as('count'))
-        .executeTakeFirst();
-      return Number(found?.count ?? 0);
     },
 
     setNotes: (tx: Transaction, name: string, notes: string, modified: number) =>
@@ -121,31 +145,26 @@ export const releaseStore = {
         .execute();
     },
 
-    /** In use by any release, or by those of one kind; sorted. */
-    allTags: async (reader: Reader, kind?: SoftwareKind): Promise<string[]> => {
+    /** How many different ones the releases have together. */
+    countTags: async (reader: Reader): Promise<number> => {
       const found = await reader
         .selectFrom('release_tags')
-        .innerJoin('releases', (join) =>
-          join
-            .onRef('releases.tenant', '=', 'release_tags.tenant')
-            .onRef('releases.name', '=', 'release_tags.release_name'),
-        )
-        .where('release_tags.tenant', '=', tenant)
-        .$if(kind !== undefined, (query) => query.where('releases.kind', '=', kind ?? 'release'))
-        .select('release_tags.tag')
-        .distinct()
-        .orderBy('release_tags.tag')
-        .execute();
-      return found.map(({ tag }) => tag);
+        .where('tenant', '=', tenant)
+        .select((select) => select.fn.count<number>('tag').distinct().as('count'))
+        .executeTakeFirst();
+      return Number(found?.count ?? 0);
     },
   }),
 };
 
-const selected = (reader: Reader, tenant: string) =>
+const visible = (reader: Reader, actor: Actor) =>
   reader
     .selectFrom('releases')
-    .where('tenant', '=', tenant)
-    .select(['name', 'kind', 'notes', 'modified', 'artifacts_count']);
+    .where('tenant', '=', actor.tenant)
+    .where((where) => where.and(isVisibleRelease(engineOf(reader), actor, sql.ref('releases.name'))));
+
+const selected = (reader: Reader, actor: Actor) =>
+  visible(reader, actor).select(['name', 'kind', 'notes', 'modified', 'artifacts_count']);
 
 const firstTag = (tenant: string) =>
   sql`coalesce((select min(tag) from release_tags where release_tags.tenant = ${tenant} and release_name = releases.name), '')`;
@@ -210,7 +229,7 @@ function conditions(where: ExpressionBuilder<Tables, 'releases'>, tenant: string
 
 type ReleaseRow = Omit<Tables['releases'], 'tenant'>;
 
-async function withTags(reader: Reader, tenant: string, found: readonly ReleaseRow[]): Promise<Release[]> {
+async function withTags(reader: Reader, { tenant }: Actor, found: readonly ReleaseRow[]): Promise<Release[]> {
   if (found.length === 0) return [];
   const tags = await reader
     .selectFrom('release_tags')

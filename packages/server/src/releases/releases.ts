@@ -43,15 +43,16 @@ export type Releases = ReturnType<typeof createReleases>;
 
 /** The rules on releases (server contract 4.3). */
 export function createReleases({ database, storage, log, clock, activeDeploymentsOf }: ReleaseNeeds) {
-  const releases = (actor: Actor) => releaseStore.forTenant(actor.tenant);
-  const artifacts = (actor: Actor) => artifactStore.forTenant(actor.tenant);
+  const releases = (actor: Actor) => releaseStore.seenBy(actor);
+  const artifacts = (actor: Actor) => artifactStore.seenBy(actor);
+  const all = (actor: Actor) => releaseStore.forTenant(actor.tenant);
 
   const filled = async (actor: Actor, found: readonly Release[]): Promise<ReleaseWithArtifacts[]> => {
-    const all = await artifacts(actor).named(
+    const own = await artifacts(actor).named(
       database.read,
       found.map(({ name }) => name),
     );
-    return found.map((release) => withArtifacts(release, all));
+    return found.map((release) => withArtifacts(release, own));
   };
 
   return {
@@ -73,7 +74,7 @@ export function createReleases({ database, storage, log, clock, activeDeployment
       return database.unitOfWork(async (tx) => {
         if ((await releases(actor).get(tx, name)) === undefined) throw notFound();
         const time = clock();
-        await releases(actor).setNotes(tx, name, checked, time);
+        await all(actor).setNotes(tx, name, checked, time);
         await recordChange(tx, actor, { kind: 'release.updated', ref: name, time });
       });
     },
@@ -83,8 +84,8 @@ export function createReleases({ database, storage, log, clock, activeDeployment
       return database.unitOfWork(async (tx) => {
         if ((await releases(actor).get(tx, name)) === undefined) throw notFound();
         const time = clock();
-        await releases(actor).replaceTags(tx, name, checked, time);
-        if ((await releases(actor).allTags(tx)).length > maxTagsPerTenant) {
+        await all(actor).replaceTags(tx, name, checked, time);
+        if ((await all(actor).countTags(tx)) > maxTagsPerTenant) {
           throw new ServerError(
             'conflict',
             `the releases have more than ${maxTagsPerTenant} different tags together`,
@@ -94,15 +95,15 @@ export function createReleases({ database, storage, log, clock, activeDeployment
       });
     },
 
-    /** All or none. Names that are no release are passed over. */
+    /** All or none. Names that are no release, or none that the actor sees, are passed over. */
     remove: async (actor: Actor, names: readonly string[]): Promise<void> => {
       if (names.length === 0) throw new ServerError('badRequest', 'name the releases to be deleted: ?name=');
       const removed = await database.unitOfWork(async (tx) => {
-        const all = await artifacts(actor).named(tx, names);
+        const own = await artifacts(actor).named(tx, names);
         const active = await activeDeploymentsOf(
           tx,
           actor.tenant,
-          all.map(({ id }) => id),
+          own.map(({ id }) => id),
         );
         if (active.length > 0) {
           throw new ServerError('conflict', 'release(s) used in active deployment', {
@@ -111,7 +112,7 @@ export function createReleases({ database, storage, log, clock, activeDeployment
         }
         const time = clock();
         const objects: ObjectKey[] = [];
-        for (const artifact of all) objects.push(await removeArtifact(tx, actor, artifact, time));
+        for (const artifact of own) objects.push(await removeArtifact(tx, actor, artifact, time));
         return objects;
       });
       for (const object of removed) await dropObject(storage, log, object);
