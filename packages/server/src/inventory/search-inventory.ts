@@ -35,7 +35,8 @@ export async function findDevices(
   page: Page,
 ): Promise<Found> {
   const store = inventoryStore.forTenant(tenant);
-  const { ids, total } = await store.find(db, conditions, sort, page);
+  const total = await store.count(db, conditions);
+  const ids = await store.find(db, conditions, sort, page);
   const attributes = await store.attributes(db, ids);
   return { total, devices: ids.map((id) => ({ id, attributes: attributes.get(id) ?? [] })) };
 }
