@@ -55,6 +55,13 @@ export function isTextIn(
     : sql<SqlBool>`${text} IN (SELECT jsonb_array_elements_text(${json}::jsonb))`;
 }
 
+/**
+ * A column to compare without its index. SQLite takes an `IN (SELECT …)` for a short list and looks up each of its rows; where it is
+ * most of the fleet, reading along another index and asking the list is several times faster. PostgreSQL counts before it chooses.
+ */
+export const notByIndex = (engine: Engine, column: RawBuilder<unknown>): RawBuilder<unknown> =>
+  engine === 'sqlite' ? sql`+${column}` : column;
+
 /** Whether a column that holds a JSON list of texts has none that is not in `list`. */
 export function isWithin(
   engine: Engine,

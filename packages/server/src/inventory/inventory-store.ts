@@ -2,7 +2,7 @@ import type { AttributeScope, Page } from '@tandem/api';
 import { sql, type Expression, type Selectable, type SqlBool } from 'kysely';
 import type { Tenant } from '../actor.ts';
 import { preparedQuery } from '../database/prepared-query.ts';
-import { engineOf, firstOrLastValue, stillWanted } from '../database/sql-differences.ts';
+import { engineOf, firstOrLastValue, notByIndex, stillWanted } from '../database/sql-differences.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { attributesOf, rowsOf, type StoredAttribute, type ValueRow } from './attribute-rows.ts';
 import type { InventoryTables } from './inventory-tables.ts';
@@ -33,6 +33,29 @@ export const inventoryStore = {
       name: string,
     ) => {
       await deleteValues(tx, { tenant, deviceId, scope, name });
+    };
+
+    const found = (
+      db: Reader,
+      conditions: readonly Condition[],
+      sort: readonly InventorySort[],
+      page: Pick<Page, 'offset' | 'perPage'>,
+    ) => {
+      let query = matching(db, tenant, conditions).select('id').limit(page.perPage).offset(page.offset);
+      if (sort.length > 0) query = query.where(stillWanted(engineOf(db)));
+      for (const key of sort) {
+        query = query.orderBy(sortKey(db, tenant, key), (direction) =>
+          key.order === 'asc' ? direction.asc().nullsFirst() : direction.desc().nullsLast(),
+        );
+      }
+      return query.orderBy('id');
+    };
+
+    const count = async (db: Reader, conditions: readonly Condition[]): Promise<number> => {
+      const row = await matching(db, tenant, conditions)
+        .select(({ fn }) => fn.countAll<number>().as('count'))
+        .executeTakeFirstOrThrow();
+      return row.count;
     };
 
     return {
@@ -123,22 +146,26 @@ export const inventoryStore = {
         sort: readonly InventorySort[],
         page: Pick<Page, 'offset' | 'perPage'>,
       ): Promise<string[]> => {
-        let query = matching(db, tenant, conditions).select('id').limit(page.perPage).offset(page.offset);
-        if (sort.length > 0) query = query.where(stillWanted(engineOf(db)));
-        for (const key of sort) {
-          query = query.orderBy(sortKey(db, tenant, key), (direction) =>
-            key.order === 'asc' ? direction.asc().nullsFirst() : direction.desc().nullsLast(),
-          );
-        }
-        const rows = await query.orderBy('id').execute();
+        const rows = await found(db, conditions, sort, page).execute();
         return rows.map(({ id }) => id);
       },
 
-      count: async (db: Reader, conditions: readonly Condition[]): Promise<number> => {
-        const row = await matching(db, tenant, conditions)
-          .select(({ fn }) => fn.countAll<number>().as('count'))
-          .executeTakeFirstOrThrow();
-        return row.count;
+      /** The same, and how many there are on all pages. */
+      findAndCount: async (
+        db: Reader,
+        conditions: readonly Condition[],
+        sort: readonly InventorySort[],
+        page: Pick<Page, 'offset' | 'perPage'>,
+      ): Promise<{ ids: string[]; total: number }> => {
+        const query = found(db, conditions, sort, page);
+        // To find out what meets the conditions is the most of it: both in one. Without any, the index gives a page at once.
+        const rows = await query
+          .$if(conditions.length > 0, (counted) => counted.select(sql<number>`count(*) OVER ()`.as('total')))
+          .execute();
+        return {
+          ids: rows.map(({ id }) => id),
+          total: rows[0]?.total ?? (await count(db, conditions)),
+        };
       },
 
       /** All ids for which the conditions hold, sorted. */
@@ -167,54 +194,84 @@ export const inventoryStore = {
         { scope, name }: { scope: AttributeScope; name: string },
         limit: number,
       ): Promise<{ values: { value: string; count: number }[]; devices: number }> => {
-        const holders = valuesOf(db)
-          .where('scope', '=', scope)
-          .where('name', '=', name)
-          .where('position', '=', 0)
-          .where('device_id', 'in', matching(db, tenant, conditions).select('id'));
-        const rows = await holders
-          .select(['text_value', 'number_value', ({ fn }) => fn.countAll<number>().as('count')])
-          .groupBy(['text_value', 'number_value'])
-          .orderBy('count', 'desc')
-          .orderBy('text_value')
-          .orderBy('number_value')
-          .limit(limit)
-          .execute();
-        const { devices } = await holders
-          .select(({ fn }) => fn.countAll<number>().as('devices'))
-          .executeTakeFirstOrThrow();
-        const values = rows.map(({ text_value, number_value, count }) => ({
-          value: text_value ?? String(number_value),
-          count,
-        }));
-        return { values, devices };
+        // Each kind of value along its own index, in which it is sorted and so grouped already.
+        const countsOf = (column: 'text_value' | 'number_value') =>
+          valuesOf(db)
+            .select([
+              sql<string | number>`${sql.ref(column)}`.as('value'),
+              ({ fn }) => fn.countAll<number>().as('count'),
+              sql<number>`CAST(sum(count(*)) OVER () AS INTEGER)`.as('devices'),
+            ])
+            .where('scope', '=', scope)
+            .where('name', '=', name)
+            .where('position', '=', 0)
+            .where(column, 'is not', null)
+            .where(
+              notByIndex(engineOf(db), sql.ref('device_id')),
+              'in',
+              matching(db, tenant, conditions).select('id'),
+            )
+            .groupBy(column)
+            .orderBy('count', 'desc')
+            .orderBy(column)
+            .limit(limit)
+            .execute();
+        const texts = await countsOf('text_value');
+        const numbers = await countsOf('number_value');
+        return {
+          values: [...texts, ...numbers]
+            .map(({ value, count }) => ({ value: String(value), count }))
+            .sort((a, b) => b.count - a.count)
+            .slice(0, limit),
+          devices: (texts[0]?.devices ?? 0) + (numbers[0]?.devices ?? 0),
+        };
       },
 
-      statusCounts: (db: Reader, conditions: readonly Condition[]) =>
-        db
-          .selectFrom('inventory_values as status')
-          .leftJoin('inventory_values as tier', (join) =>
+      /** How many devices there are of each status and tier; `tier` is null for those without one. */
+      statusCounts: async (
+        db: Reader,
+        conditions: readonly Condition[],
+      ): Promise<{ status: string; tier: string | null; count: number }[]> => {
+        const ofStatus = () =>
+          db
+            .selectFrom('inventory_values as status')
+            .where('status.tenant', '=', tenant)
+            .where('status.scope', '=', 'identity')
+            .where('status.name', '=', 'status')
+            .where('status.text_value', 'is not', null)
+            .$if(conditions.length > 0, (query) =>
+              query.where('status.device_id', 'in', matching(db, tenant, conditions).select('id')),
+            );
+        const all = await ofStatus()
+          .select(['status.text_value as status', ({ fn }) => fn.countAll<number>().as('count')])
+          .groupBy('status.text_value')
+          .execute();
+        // Few devices have a tier: to look for one at each would take longer than all the rest.
+        const tiered = await ofStatus()
+          .innerJoin('inventory_values as tier', (join) =>
             join
               .onRef('tier.tenant', '=', 'status.tenant')
               .onRef('tier.device_id', '=', 'status.device_id')
               .on('tier.scope', '=', 'system')
               .on('tier.name', '=', 'tier')
-              .on('tier.position', '=', 0),
+              .on('tier.position', '=', 0)
+              .on('tier.text_value', 'is not', null),
           )
           .select([
             'status.text_value as status',
             'tier.text_value as tier',
             ({ fn }) => fn.countAll<number>().as('count'),
           ])
-          .where('status.tenant', '=', tenant)
-          .where('status.scope', '=', 'identity')
-          .where('status.name', '=', 'status')
-          .where('status.text_value', 'is not', null)
-          .$if(conditions.length > 0, (query) =>
-            query.where('status.device_id', 'in', matching(db, tenant, conditions).select('id')),
-          )
           .groupBy(['status.text_value', 'tier.text_value'])
-          .execute(),
+          .execute();
+        const counts = all.map(({ status, count }) => ({
+          status: status ?? '',
+          tier: null,
+          count:
+            count - tiered.filter((one) => one.status === status).reduce((sum, one) => sum + one.count, 0),
+        }));
+        return [...counts, ...tiered.map((one) => ({ ...one, status: one.status ?? '' }))];
+      },
     };
   },
 };

@@ -211,9 +211,9 @@ export function createInventory(database: Database, clock: Clock) {
     ): Promise<{ ids: string[]; total: number }> => {
       const store = inventoryStore.forTenant(actor.tenant);
       const conditions = conditionsOf(database.search, actor, [inGroup(group)]);
-      const total = await store.count(database.search, conditions);
-      if (total === 0) throw new ServerError('notFound', 'group not found');
-      return { total, ids: await store.find(database.search, conditions, [], page) };
+      const found = await store.findAndCount(database.search, conditions, [], page);
+      if (found.total === 0) throw new ServerError('notFound', 'group not found');
+      return found;
     },
 
     filterAttributes: (actor: Actor) =>

@@ -35,8 +35,7 @@ export async function findDevices(
   page: Page,
 ): Promise<Found> {
   const store = inventoryStore.forTenant(tenant);
-  const total = await store.count(db, conditions);
-  const ids = await store.find(db, conditions, sort, page);
+  const { ids, total } = await store.findAndCount(db, conditions, sort, page);
   const attributes = await store.attributes(db, ids);
   return { total, devices: ids.map((id) => ({ id, attributes: attributes.get(id) ?? [] })) };
 }

@@ -16,20 +16,23 @@ import { addressOf, perPage, readDeviceQuery, searchBodyOf, type DeviceQuery } f
 import { ExportButton } from './export-button.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { StatusTabs } from './status-tabs.tsx';
-import { useFilterAttributes } from './use-filter-attributes.ts';
+import { useSettledFilterAttributes } from './use-filter-attributes.ts';
 
 /** All devices, of every status: what is shown lives in the address. */
 export const DevicesPage = () => {
   const query = readDeviceQuery(useSearch({ from: '/devices' }));
   const navigate = useNavigate({ from: '/devices' });
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const body = searchBodyOf(query, nameAttributes(useFilterAttributes()));
+  const attributes = useSettledFilterAttributes();
+  const body = searchBodyOf(query, nameAttributes(attributes ?? []));
   const devices = useQuery({
     queryKey: ['inventory', 'search', body],
     queryFn: async ({ signal }) => {
       const answer = await call(searchInventory, { body, signal });
       return { rows: answer.body, total: Number(answer.headers['x-total-count'] ?? answer.body.length) };
     },
+    // Not once without the names and again with them: to search a large fleet is the dearest that this page does.
+    enabled: attributes !== undefined,
     // The last page stays while the next one comes.
     placeholderData: keepPreviousData,
   });
