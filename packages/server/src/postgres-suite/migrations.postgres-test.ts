@@ -17,6 +17,7 @@ async function onFreshSchema<R>(work: (pool: Pool) => Promise<R>): Promise<R> {
   const pool = new Pool({ connectionString: await freshPostgresUrl(postgres.url) });
   // It does not wait for the goodbye of its connections, which the end of the server may forestall.
   pool.on('connect', (client) => client.on('error', () => undefined));
+  pool.on('error', () => undefined);
   try {
     return await work(pool);
   } finally {
