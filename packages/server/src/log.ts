@@ -8,21 +8,35 @@ export type LogValue = string | number | boolean | null | undefined;
 export const silentLog: Log = () => undefined;
 
 /** `2026-11-21T06:00:00.000Z info message key=value`, one line each; line ends inside values are escaped. */
-export const lineLog =
-  (write: (line: string) => void, now: () => number): Log =>
-  (level, message, fields = {}) => {
-    const rest = Object.entries(fields)
-      .filter(([, value]) => value !== undefined)
-      .map(([key, value]) => ` ${key}=${printable(value)}`)
-      .join('');
-    write(`${new Date(now()).toISOString()} ${level} ${escapeControls(message)}${rest}\n`);
+export const lineLog = (write: (line: string) => void, now: () => number): Log => {
+  const instant = instantText();
+  return (level, message, fields = {}) => {
+    // By hand: a line is written for each request, and lists of its parts would cost as much as the rest of it.
+    let line = `${instant(now())} ${level} ${escapeControls(message)}`;
+    for (const key in fields) {
+      const value = fields[key];
+      if (value !== undefined) line += ` ${key}=${printable(value)}`;
+    }
+    write(`${line}\n`);
   };
+};
 
 /** The same as one JSON object a line, for what collects logs: time, level, message, and the fields beside them. */
 export const jsonLog =
   (write: (line: string) => void, now: () => number): Log =>
   (level, message, fields = {}) =>
     write(`${JSON.stringify({ time: new Date(now()).toISOString(), level, message, ...fields })}\n`);
+
+/** As ISO 8601; lines of the same millisecond share the text. */
+function instantText(): (time: number) => string {
+  let last = Number.NaN;
+  let text = '';
+  return (time) => {
+    if (time === last) return text;
+    last = time;
+    return (text = new Date(time).toISOString());
+  };
+}
 
 export type LogFormat = 'text' | 'json';
 
@@ -32,5 +46,7 @@ const printable = (value: LogValue): string =>
   typeof value === 'string' && !/^[\w./:@+-]+$/.test(value) ? JSON.stringify(value) : String(value);
 
 // A line end or an escape sequence from outside must not forge a line or drive a terminal.
-const escapeControls = (value: string): string =>
+const escapeControls = (value: string): string => (/^[\x20-\x7e]*$/.test(value) ? value : escaped(value));
+
+const escaped = (value: string): string =>
   value.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1));

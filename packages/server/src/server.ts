@@ -212,7 +212,7 @@ export function createServer({
   const isAllowed = ({ subject }: Actor) => subject.kind === 'user';
 
   // Routes.
-  const http = createHttp({ tls: configuration.tls, maxBodyBytes, log, clock });
+  const http = createHttp({ tls: configuration.tls, maxBodyBytes, log });
   if (requestAnswered !== undefined) measureRequests(http, requestAnswered);
   const register = routeRegistrar(http, {
     authenticate: { device, user, internal },

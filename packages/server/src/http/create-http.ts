@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Clock } from '../clock.ts';
 import type { Log } from '../log.ts';
 import { errorAnswer, isUnexpected } from './error-answer.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -13,16 +12,16 @@ export interface HttpOptions {
   /** Of a JSON body; uploads declare their own (server contract 1.3). */
   readonly maxBodyBytes: number;
   readonly log: Log;
-  readonly clock: Clock;
 }
 
 /** Bounds on what one connection may hold us up with. Uploads and downloads may take their time, heads of requests may not. */
 const headTimeoutMs = 30_000;
 const idleTimeoutMs = 7_200_000;
 const maxParamLength = 4096;
+const unread: Record<string, never> = Object.freeze({});
 
 /** The bare server: what holds for every route, whichever domain it belongs to. Routes come by `registerRoute`. */
-export function createHttp({ tls, maxBodyBytes, log, clock }: HttpOptions): FastifyInstance {
+export function createHttp({ tls, maxBodyBytes, log }: HttpOptions): FastifyInstance {
   const safe = securityHeaders(tls !== undefined);
   const common = {
     bodyLimit: maxBodyBytes,
@@ -31,7 +30,8 @@ export function createHttp({ tls, maxBodyBytes, log, clock }: HttpOptions): Fast
     http: { headersTimeout: headTimeoutMs },
     forceCloseConnections: 'idle',
     genReqId: (request: IncomingMessage) => requestId(request),
-    routerOptions: { maxParamLength },
+    // Routes read their queries by their own schemas; to have them read here too would be for nobody.
+    routerOptions: { maxParamLength, querystringParser: () => unread },
     exposeHeadRoutes: false,
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error: unknown, request: FastifyRequest, reply: FastifyReply) => {
@@ -53,21 +53,23 @@ export function createHttp({ tls, maxBodyBytes, log, clock }: HttpOptions): Fast
   app.decorateRequest('caller', null);
   readBodiesAsTheyCome(app);
 
-  app.addHook('onRequest', async (request, reply) => {
-    reply.headers({ 'x-men-requestid': request.id, ...safe });
+  // Hooks of every request end by a call: a promise for each would cost a poll as much as its look-up.
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(safe).header('x-men-requestid', request.id);
+    done();
   });
   let isClosing = false;
   app.addHook('preClose', async () => {
     isClosing = true;
   });
-  app.addHook('onSend', async (request, reply, payload) => {
+  app.addHook('onSend', (request, reply, _payload, done) => {
     // The rest of an upload nobody reads any more would otherwise be taken for the next request.
     const isUnread = reply.statusCode >= 400 && !request.raw.complete;
     // A server that stops must not wait for connections that are merely kept.
     if (isUnread || isClosing) reply.header('connection', 'close');
-    return payload;
+    done();
   });
-  logRequests(app, log, clock);
+  logRequests(app, log);
   return app;
 }
 
@@ -132,18 +134,20 @@ function readBodiesAsTheyCome(app: FastifyInstance): void {
   );
 }
 
-function logRequests(app: FastifyInstance, log: Log, clock: Clock): void {
-  const started = new WeakMap<FastifyRequest, number>();
-  app.addHook('onRequest', async (request) => void started.set(request, clock()));
-  app.addHook('onResponse', async (request, reply) => {
+function logRequests(app: FastifyInstance, log: Log): void {
+  app.addHook('onResponse', (request, reply, done) => {
     const subject = request.caller?.actor.subject;
     log('info', `${request.method} ${pathOf(request)} ${reply.statusCode}`, {
-      ms: clock() - (started.get(request) ?? clock()),
+      ms: Math.round(reply.elapsedTime),
       request: request.id,
       by: subject === undefined ? undefined : `${subject.kind}:${subject.id}`,
     });
+    done();
   });
 }
 
 // Without the query: links are signed there.
-const pathOf = (request: FastifyRequest): string => request.url.split('?', 1)[0] ?? '';
+const pathOf = ({ url }: FastifyRequest): string => {
+  const mark = url.indexOf('?');
+  return mark === -1 ? url : url.slice(0, mark);
+};

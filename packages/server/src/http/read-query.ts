@@ -9,7 +9,8 @@ import { ServerError } from '../server-error.ts';
  */
 export function readQuery(search: URLSearchParams, schema: TObject): Record<string, unknown> {
   const query: Record<string, unknown> = {};
-  for (const key of new Set(search.keys())) {
+  for (const key of search.keys()) {
+    if (Object.hasOwn(query, key)) continue;
     const property = schema.properties[key];
     const values = search.getAll(key);
     if (property !== undefined) {

@@ -102,7 +102,7 @@ export const routeRegistrar =
           if (endpoint.body?.kind === 'multipart') assertMultipartContentType(request.headers);
         },
         handler: async (request, reply) => {
-          const call = describeCall(read(request), request, reply);
+          const call = new RequestedCall(read(request), request, reply);
           // The call was read by the endpoint's own schemas, of which Call<typeof endpoint> is the type.
           const answer = await handler(call as unknown as Parameters<typeof handler>[0]);
           checks?.(answer);
@@ -133,23 +133,51 @@ async function provenCaller(
   return caller;
 }
 
-const describeCall = (read: object, request: FastifyRequest, reply: FastifyReply) => ({
-  ...read,
-  actor: request.caller?.actor,
-  tokenId: request.caller?.tokenId,
-  headers: request.headers,
-  method: request.method,
-  url: request.url,
-  requestId: request.id,
-  remoteAddress: request.ip,
-  get signal() {
+/** A class for `signal` alone: a getter made for each call would cost more than all its other members, and few ask for it. */
+class RequestedCall {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+  readonly actor: Actor | undefined;
+  readonly tokenId: string | undefined;
+  readonly headers: FastifyRequest['headers'];
+  readonly method: string;
+  readonly url: string;
+  readonly requestId: string;
+  readonly #request: FastifyRequest;
+  readonly #reply: FastifyReply;
+
+  constructor(
+    { params, query, body }: ReturnType<ReturnType<typeof readRequest>>,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ) {
+    this.params = params;
+    this.query = query;
+    this.body = body;
+    this.actor = request.caller?.actor;
+    this.tokenId = request.caller?.tokenId;
+    this.headers = request.headers;
+    this.method = request.method;
+    this.url = request.url;
+    this.requestId = request.id;
+    this.#request = request;
+    this.#reply = reply;
+  }
+
+  get remoteAddress(): string {
+    return this.#request.ip;
+  }
+
+  get signal(): AbortSignal {
+    const { raw } = this.#reply;
     const gone = new AbortController();
     const abort = () => gone.abort(new Error('the caller closed the connection'));
-    if (reply.raw.closed) abort();
-    else reply.raw.once('close', abort);
+    if (raw.closed) abort();
+    else raw.once('close', abort);
     return gone.signal;
-  },
-});
+  }
+}
 
 interface Answer {
   readonly status: number;
@@ -163,8 +191,10 @@ function send(
   { status, headers, body }: Answer,
 ): FastifyReply {
   reply.code(status);
-  for (const [name, value] of Object.entries(headers ?? {})) {
-    reply.header(name, typeof value === 'string' ? value : [...value]);
+  if (headers !== undefined) {
+    for (const [name, value] of Object.entries(headers)) {
+      reply.header(name, typeof value === 'string' ? value : [...value]);
+    }
   }
   if (declared === undefined || declared.kind === 'empty') return reply.send();
   if (declared.kind === 'json') {

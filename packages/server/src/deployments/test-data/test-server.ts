@@ -69,7 +69,6 @@ export async function startTestServer(options: TestServerOptions = {}) {
     tls: undefined,
     maxBodyBytes: 1024 ** 2,
     log: (level, message, fields) => void log.push(`${level} ${message} ${JSON.stringify(fields ?? {})}`),
-    clock,
   });
   // The address is known only once we listen, and links are made only then.
   const address = { url: '' };
