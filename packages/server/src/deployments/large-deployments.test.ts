@@ -43,6 +43,8 @@ test('a deployment that is written in several steps is for each device exactly o
   await upload(server, { name: 'r' });
   const ids = idsOf(24_321);
   server.known.accepted = ids.toReversed();
+  // The first list takes longest.
+  await listed(server);
   const creating = toAll(server);
   const meanwhile: number[][] = [];
   let isCreated = false;
