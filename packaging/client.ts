@@ -137,8 +137,6 @@ async function installedFiles({ version, modified, bundle }: ClientFacts): Promi
       copyOf: join(ownFiles, 'io.mender.AuthenticationManager.service'),
     },
     ...units.map((unit) => ({ path: `/lib/systemd/system/${unit}`, copyOf: join(ownFiles, unit) })),
-    // What others require by the name of the earlier generation, such as mender-connect.
-    { path: '/lib/systemd/system/mender-client.service', linkTo: 'mender-updated.service' },
   ];
 }
 

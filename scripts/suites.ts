@@ -67,7 +67,7 @@ export const suites = {
   'server-postgres':  { files: 'packages/server/src/**/*.postgres-test.ts',  budgetSeconds: 300, everywhere: false, needs: ['postgres'] },
   'server-s3':        { files: 'packages/server/src/**/*.s3-test.ts',        budgetSeconds: 300, everywhere: false, needs: ['swift-proxy-server', 'swift-account-server', 'swift-container-server', 'swift-object-server', 'memcached'] },
   'server-full-disk': { files: 'packages/server/src/**/*.disk-test.ts',      budgetSeconds: 60,  everywhere: false, needs: ['unshare', 'mount'] },
-  'e2e-packaging':    { files: 'e2e/packaging/**/*.test.ts',                 budgetSeconds: 180, everywhere: false, needs: ['mmdebstrap', 'systemd-analyze'] },
+  'e2e-packaging':    { files: 'e2e/packaging/**/*.test.ts',                 budgetSeconds: 240, everywhere: false, needs: ['mmdebstrap', 'systemd-analyze'] },
   'e2e-browser':      { files: 'e2e/browser/**/*.test.ts',                   budgetSeconds: 240, everywhere: false, needs: ['mkfs.ext4', 'debugfs', 'chromium'] },
   'e2e-compatibility':{ files: 'e2e/compatibility/{artifact,boot,server}*.test.ts', budgetSeconds: 400, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'mcopy', 'zstd', 'xz', 'jq', 'grub-editenv', 'dbus-daemon', 'dbus-send', 'curl', 'softhsm2-util', 'pkcs11-tool', 'sshd', 'ssh'] },
   'e2e-client':       { files: 'e2e/compatibility/{client,command,migration,setup,snapshot,update}*.test.ts', budgetSeconds: 500, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-connect', 'zstd', 'xz', 'jq', 'dbus-daemon', 'dbus-send', 'softhsm2-util', 'pkcs11-tool', 'tinyproxy', 'mdb_load', 'fsfreeze', 'losetup', 'script'] },
