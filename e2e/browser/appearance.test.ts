@@ -37,7 +37,7 @@ before(async () => {
   await deployToAll(page, 'demo-3', 'to look at');
   const deployment = new URL(page.url()).pathname;
   await page.getByRole('img', { name: '1 failure' }).waitFor({ timeout: 60_000 });
-  await page.getByRole('button', { name: /^Log/ }).waitFor();
+  await page.getByRole('button', { name: /^Log/ }).first().waitFor();
   await page.getByRole('grid').getByRole('link').first().click();
   await page.getByRole('list', { name: 'Steps' }).waitFor();
   const devicePath = new URL(page.url()).pathname;
