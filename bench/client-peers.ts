@@ -73,11 +73,13 @@ await runBench({ name: 'client-peers', note, values }, async (image, directory) 
   }
 });
 
-const less = (cost: Cost, part: Cost): Cost => ({
-  wallSeconds: cost.wallSeconds - part.wallSeconds,
-  cpuSeconds: cost.cpuSeconds - part.cpuSeconds,
-  peakMiB: cost.peakMiB,
-});
+function less(cost: Cost, part: Cost): Cost {
+  return {
+    wallSeconds: cost.wallSeconds - part.wallSeconds,
+    cpuSeconds: cost.cpuSeconds - part.cpuSeconds,
+    peakMiB: cost.peakMiB,
+  };
+}
 
 function writeArtifact(directory: string, image: string, compression: 'gzip'): string {
   const path = join(directory, `${compression}.mender`);
