@@ -26,6 +26,13 @@ it('devices that failed of the same have the same cause', () => {
   );
 });
 
+it('where a program lies on the device does not matter, which it is does', () => {
+  const script = (directory: string) =>
+    failureCause([message('error', `State script ${directory}/ArtifactCommit_Enter_10 failed`)]);
+  assert.equal(script('/data/mender/scripts'), 'State script …ArtifactCommit_Enter_10 failed');
+  assert.equal(script('/data/mender/scripts'), script('/var/lib/mender/scripts'));
+});
+
 it('a log without end gives a line with one', () => {
   assert.equal(failureCause([message('error', 'x'.repeat(1_000_000))])?.length, 200);
 });

@@ -9,6 +9,8 @@ const ownParts = [
   /\b(?:[0-9a-f]{2}:){5}[0-9a-f]{2}\b/gi,
   /\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[\d.]*(?:Z|[+-]\d\d:?\d\d)?/g,
   /\b[0-9a-f]{16,}\b/gi,
+  // Where a file lies; its name stays.
+  /(?:\/[^\s/]+)+\//g,
 ];
 
 /**
