@@ -46,6 +46,23 @@ const values = async (scope: string, id = device.id) =>
   Object.fromEntries((await attributes(scope, id)).map(({ name, value }) => [name, value]));
 
 describe('what a device reports', () => {
+  it('is a change to whoever follows them when it says something new, and none when it does not', async () => {
+    const told = () =>
+      server.database.read
+        .selectFrom('change_log')
+        .select(['ref', 'actor'])
+        .where('kind', '=', 'inventory.reported')
+        .where('ref', '=', device.id)
+        .execute();
+    await asDevice('PATCH', [{ name: 'told', value: '1' }]);
+    const [first, ...more] = await told();
+    assert.deepEqual([first?.actor, more], [`device:${device.id}`, []]);
+    await asDevice('PATCH', [{ name: 'told', value: '1' }]);
+    assert.equal((await told()).length, 1);
+    await asDevice('PATCH', [{ name: 'told', value: '2' }]);
+    assert.equal((await told()).length, 2);
+  });
+
   it('is kept as it was said: texts, numbers, lists of either, and empty lists', async () => {
     const reported = [
       { name: 'a.b$c', value: 'text' },

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import type { AttributeValue, NewAttribute, Page, SearchBody } from '@tandem/api';
-import type { Actor, Tenant } from '../actor.ts';
+import { unbounded, type Actor, type Tenant } from '../actor.ts';
 import { rfc3339, type Clock } from '../clock.ts';
 import { recordChange } from '../database/change-log.ts';
 import type { Database } from '../database/open-database.ts';
@@ -87,6 +87,10 @@ export function createInventory(database: Database, clock: Clock) {
         // At most one write a day from a device that has nothing new to say.
         if (!changed && last !== null && last !== undefined && isSameDay(Date.parse(last), now)) return;
         await store.putAttribute(tx, deviceId, { scope: 'system', name: 'updated_ts', value: rfc3339(now) });
+        // What says nothing new is no change: whoever looks at the fleet has it on the screen.
+        if (!changed) return;
+        const device: Actor = { tenant, subject: { kind: 'device', id: deviceId }, scope: unbounded };
+        await recordChange(tx, device, { kind: 'inventory.reported', ref: deviceId, time: now });
       }),
 
     list: async (
