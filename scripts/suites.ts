@@ -48,6 +48,13 @@ export const programs = {
   losetup: { paths: ['/usr/sbin/losetup', '/sbin/losetup'], package: 'mount' },
   script: { paths: ['/usr/bin/script'], package: 'bsdutils' },
   curl: { paths: ['/usr/bin/curl'], package: 'curl' },
+  'qemu-system-x86_64': { paths: ['/usr/bin/qemu-system-x86_64'], package: 'qemu-system-x86' },
+  'qemu-img': { paths: ['/usr/bin/qemu-img'], package: 'qemu-utils' },
+  OVMF: { paths: ['/usr/share/OVMF/OVMF_CODE_4M.fd'], package: 'ovmf' },
+  'grub-mkimage': { paths: ['/usr/bin/grub-mkimage'], package: 'grub-common' },
+  'grub-efi': { paths: ['/usr/lib/grub/x86_64-efi/normal.mod'], package: 'grub-efi-amd64-bin' },
+  'mkfs.vfat': { paths: ['/usr/sbin/mkfs.vfat', '/sbin/mkfs.vfat'], package: 'dosfstools' },
+  sfdisk: { paths: ['/usr/sbin/sfdisk', '/sbin/sfdisk'], package: 'fdisk' },
   chromium: { paths: ['/usr/bin/chromium'], package: 'chromium' },
 } as const;
 
@@ -72,4 +79,5 @@ export const suites = {
   'e2e-browser':      { files: 'e2e/browser/**/*.test.ts',                   budgetSeconds: 240, everywhere: false, needs: ['mkfs.ext4', 'debugfs', 'chromium'] },
   'e2e-compatibility':{ files: 'e2e/compatibility/{artifact,boot,server}*.test.ts', budgetSeconds: 400, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'mcopy', 'zstd', 'xz', 'jq', 'grub-editenv', 'dbus-daemon', 'dbus-send', 'curl', 'softhsm2-util', 'pkcs11-tool', 'sshd', 'ssh'] },
   'e2e-client':       { files: 'e2e/compatibility/{client,command,migration,setup,snapshot,update}*.test.ts', budgetSeconds: 500, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-connect', 'zstd', 'xz', 'jq', 'dbus-daemon', 'dbus-send', 'softhsm2-util', 'pkcs11-tool', 'tinyproxy', 'mdb_load', 'fsfreeze', 'losetup', 'script'] },
+  'e2e-qemu':         { files: 'e2e/qemu/{machine,grub}/**/*.test.ts',       budgetSeconds: 300, everywhere: false, needs: ['qemu-system-x86_64', 'qemu-img', 'OVMF', 'grub-mkimage', 'grub-efi', 'mkfs.vfat', 'sfdisk', 'mcopy', 'mmdebstrap'] },
 } as const satisfies Record<string, Suite>;

@@ -1,0 +1,99 @@
+/** The machines QEMU is asked for. Emulated (TCG) machines; see `accelerator` for the exception. */
+// prettier-ignore
+export const machineKinds = {
+  'x86-64': { program: 'qemu-system-x86_64',  machine: 'q35',  processor: 'qemu64,+rdrand,+ssse3,+sse4.1,+sse4.2', firmware: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' },
+  arm64:    { program: 'qemu-system-aarch64', machine: 'virt', processor: 'cortex-a57',                            firmware: '/usr/share/AAVMF/AAVMF_CODE.fd',  variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
+} as const;
+
+export type MachineKind = keyof typeof machineKinds;
+
+/** What the machine runs first. */
+export type Firmware =
+  /** UEFI; without `variables` what the firmware stores is forgotten at the end. */
+  | { readonly kind: 'uefi'; readonly variables?: string }
+  /** One image given by `-bios`, such as a U-Boot; `flash` is the second flash chip (a raw file of 64 MiB on arm64's virt). */
+  | { readonly kind: 'image'; readonly path: string; readonly flash?: string };
+
+export interface Disk {
+  readonly path: string;
+  readonly format: 'raw' | 'qcow2';
+  /** Every write and flush goes into this file as well (the format of Linux's dm-log-writes). It must exist. */
+  readonly writeLog?: string;
+}
+
+export interface MachineOptions {
+  readonly kind: MachineKind;
+  readonly disk: Disk;
+  readonly firmware?: Firmware;
+  readonly memoryMiB?: number;
+  readonly processors?: number;
+  /** A watchdog of hardware that resets the machine; for the driver of the same name. */
+  readonly watchdog?: 'i6300esb';
+  /** A raw image that is plugged in as a USB stick from the start. */
+  readonly stick?: string;
+  /** Default: emulation. KVM only where a whole boot was seen to work under it: /dev/kvm alone proves nothing. */
+  readonly accelerator?: 'tcg' | 'kvm';
+  readonly further?: readonly string[];
+}
+
+/** QEMU's command line. The serial line is on its standard input and output, the guest reaches this host's loopback as 10.0.2.2. */
+export function machineArguments(options: MachineOptions, monitorPath: string): string[] {
+  const { kind, memoryMiB = 768, processors = 1, accelerator = 'tcg' } = options;
+  const { machine, processor } = machineKinds[kind];
+  return [
+    ['-nodefaults', '-no-user-config', '-display', 'none', '-serial', 'stdio'],
+    ['-qmp', `unix:${monitorPath},server=on,wait=off`],
+    ['-machine', machine, '-m', String(memoryMiB), '-smp', String(processors)],
+    accelerator === 'tcg'
+      ? ['-accel', 'tcg,thread=multi', '-cpu', processor]
+      : ['-accel', 'kvm', '-cpu', 'host'],
+    firmwareArguments(kind, options.firmware ?? { kind: 'uefi' }),
+    diskArguments(options.disk),
+    ['-netdev', 'user,id=net0', '-device', 'virtio-net-pci,netdev=net0,romfile='],
+    ['-object', 'rng-random,id=rng0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng0'],
+    ['-device', 'qemu-xhci,id=usb'],
+    options.stick === undefined
+      ? []
+      : [
+          '-blockdev',
+          `driver=raw,node-name=stick,file.driver=file,file.filename=${options.stick}`,
+          '-device',
+          'usb-storage,id=stick-device,drive=stick,bus=usb.0',
+        ],
+    options.watchdog === undefined ? [] : ['-device', options.watchdog, '-action', 'watchdog=reset'],
+    options.further ?? [],
+  ].flat();
+}
+
+function firmwareArguments(kind: MachineKind, firmware: Firmware): string[] {
+  const flash = (unit: number, path: string, mode: string) => [
+    '-drive',
+    `if=pflash,format=raw,unit=${String(unit)},file=${path},${mode}`,
+  ];
+  if (firmware.kind === 'image') {
+    return [
+      '-bios',
+      firmware.path,
+      ...(firmware.flash === undefined ? [] : flash(1, firmware.flash, 'readonly=off')),
+    ];
+  }
+  const standard = machineKinds[kind];
+  return [
+    ...flash(0, standard.firmware, 'readonly=on'),
+    ...(firmware.variables === undefined
+      ? flash(1, standard.variables, 'snapshot=on')
+      : flash(1, firmware.variables, 'readonly=off')),
+  ];
+}
+
+function diskArguments({ path, format, writeLog }: Disk): string[] {
+  const contents = (name: string) =>
+    `driver=${format},node-name=${name},file.driver=file,file.filename=${path},discard=unmap`;
+  const log = `driver=blklogwrites,node-name=disk,file=contents,log.driver=file,log.filename=${writeLog ?? ''}`;
+  const nodes = writeLog === undefined ? [contents('disk')] : [contents('contents'), log];
+  return [
+    ...nodes.flatMap((node) => ['-blockdev', node]),
+    '-device',
+    'nvme,id=disk-device,drive=disk,serial=tandem,bootindex=0',
+  ];
+}
