@@ -12,6 +12,7 @@ export const mayImport = {
   web: ['api'],
   demo: ['api', 'boot-environment'],
   simulator: ['api'],
+  image: ['artifact', 'boot-environment'],
 } as const satisfies Record<string, readonly string[]>;
 
 /** Packages of which only types may be imported, and by whom: they must not reach the device's bundle. */
