@@ -1,16 +1,16 @@
 import { appendFileSync, fstatSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
+import { ClientError, codeOf } from './client-error.ts';
 import type { ClientGround } from './cli/client-parts.ts';
 import { programs, type ProgramName } from './cli/command-line.ts';
 import { helpText } from './cli/help-text.ts';
-import { CommandLineError, parseArguments, type ParsedArguments } from './cli/parse-arguments.ts';
+import { parseArguments, type ParsedArguments } from './cli/parse-arguments.ts';
 import { commands } from './cli/run-command.ts';
 import { fromSingleDash } from './cli/single-dash.ts';
 import { openTerminal } from './cli/terminal.ts';
 import { installationPaths } from './configuration/installation-paths.ts';
 import { loadConfiguration } from './configuration/load-configuration.ts';
-import { codeOf } from './deployment/update-error.ts';
 import { linuxSystem, systemClock } from './system/linux-system.ts';
 import { logLines } from './system/log-lines.ts';
 import { logLevels, type Log, type LogLevel } from './system/system.ts';
@@ -28,18 +28,20 @@ export async function main(programName: ProgramName, running: NodeJS.Process): P
     stderr(`${failurePrefix(programName, error)}${reason}\n`);
     // Node would wait at its end for the call that does not come back. Ended so, the service manager starts another process.
     if (codeOf(error) === 'storageHangs') running.kill(running.pid, 'SIGKILL');
-    return error instanceof CommandLineError ? error.exitCode : 1;
+    return isMistyped(error) ? (error.exitCode ?? 1) : 1;
   }
 }
 
 /** What scripts that read stderr look for (client contract 2.1, 2.6 and 3.1). */
 function failurePrefix(programName: ProgramName, error: unknown): string {
-  const isMistyped = error instanceof CommandLineError;
-  if (isMistyped && programs[programName].generation === 3) return '';
-  return isMistyped && programName === 'mender-auth'
+  if (isMistyped(error) && programs[programName].generation === 3) return '';
+  return isMistyped(error) && programName === 'mender-auth'
     ? 'Failed to process command line options: '
     : 'Could not fulfill request: ';
 }
+
+const isMistyped = (error: unknown): error is ClientError =>
+  error instanceof ClientError && error.code === 'commandLine';
 
 async function run(programName: ProgramName, running: NodeJS.Process): Promise<number> {
   const program = programs[programName];
@@ -51,7 +53,7 @@ async function run(programName: ProgramName, running: NodeJS.Process): Promise<n
 
   if (parsed.options.has('version')) {
     if (words.length > 1) {
-      throw new CommandLineError('--version can not be combined with other commands and arguments');
+      throw new ClientError('commandLine', '--version can not be combined with other commands and arguments');
     }
     print(program.generation === 3 ? `${version}\truntime: node${running.versions.node}` : version);
     return 0;
@@ -59,7 +61,7 @@ async function run(programName: ProgramName, running: NodeJS.Process): Promise<n
   if (parsed.options.has('help') || parsed.command === undefined) {
     running.stdout.write(helpText(programName, version, parsed.command));
     if (parsed.options.has('help') || program.generation === 3) return 0;
-    throw new CommandLineError('Need an action');
+    throw new ClientError('commandLine', 'Need an action');
   }
 
   const ending = endingSignal(running);
@@ -154,7 +156,7 @@ function logLevelOf(text: string | undefined): LogLevel | undefined {
   if (text === undefined) return undefined;
   const level = logLevels.find((name) => name === text);
   if (level === undefined)
-    throw new CommandLineError(`'${text}' is not a valid log level: ${logLevels.join(', ')}`);
+    throw new ClientError('commandLine', `'${text}' is not a valid log level: ${logLevels.join(', ')}`);
   return level;
 }
 

@@ -1,10 +1,9 @@
+import { ClientError, codeOf, wordsOf } from '../client-error.ts';
 import type { Bus, MethodCall } from '../d-bus/bus.ts';
 import { signatureOf } from '../d-bus/served-interfaces.ts';
 import { textOf, type BusValue } from '../d-bus/values.ts';
 import type { Session } from '../server-connection/authenticate.ts';
-import { ServerError } from '../server-connection/server-error.ts';
 import { unlessAborted, type SessionSource } from '../server-connection/session-source.ts';
-import { DeviceError } from '../system/device-error.ts';
 import { authenticationService } from './mender-interfaces.ts';
 
 /** Longest wait for a token that was asked for (client contract 7.6). */
@@ -49,8 +48,8 @@ export async function askAuthService(
     try {
       return await bus.call(call, asking);
     } catch (error) {
-      if (!(error instanceof DeviceError)) throw error;
-      throw new ServerError('unreachable', `Cannot get a token from mender-auth: ${error.message}`, {
+      if (codeOf(error) !== 'busFailed') throw error;
+      throw new ClientError('unreachable', `Cannot get a token from mender-auth: ${wordsOf(error)}`, {
         cause: error,
       });
     }
@@ -67,7 +66,7 @@ export async function askAuthService(
     } catch (error) {
       if (asking.aborted || !limit.aborted) throw error;
       const reason = `it gave none within ${tokenLimitMs / 1000} s`;
-      throw new ServerError('unreachable', `Cannot get a token from mender-auth: ${reason}; see its log.`);
+      throw new ClientError('unreachable', `Cannot get a token from mender-auth: ${reason}; see its log.`);
     }
   };
 
@@ -80,7 +79,7 @@ export async function askAuthService(
       await waitForChange(changed, asking);
       const fresh = await present(asking);
       if (fresh !== undefined) return fresh;
-      throw new ServerError(
+      throw new ClientError(
         'unauthorized',
         'mender-auth could not authenticate; its log says why. Accept this device on the server.',
       );

@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, test, type TestContext } from 'node:test';
 import { createSecureContext } from 'node:tls';
+import { ClientError } from '../client-error.ts';
 import type { Bus } from '../d-bus/bus.ts';
 import { startTestBus, type TestBus } from '../d-bus/test-bus.ts';
 import type { Session } from '../server-connection/authenticate.ts';
 import { openRequest } from '../server-connection/open-request.ts';
-import { ServerError } from '../server-connection/server-error.ts';
 import { keepSession, type SessionSource } from '../server-connection/session-source.ts';
 import { systemClock } from '../system/linux-system.ts';
 import { askAuthService } from './ask-auth-service.ts';
@@ -14,7 +14,7 @@ import { authenticationService } from './mender-interfaces.ts';
 import { runAuthDaemon } from './run-auth-daemon.ts';
 
 const open = openRequest({ secureContext: createSecureContext(), verifyServer: true });
-const refusal = new ServerError('unauthorized', 'Accept this device on the server.');
+const refusal = new ClientError('unauthorized', 'Accept this device on the server.');
 
 /** A server that gives numbered tokens, or not. */
 function authority(name: string) {

@@ -1,7 +1,7 @@
+import { ClientError } from '../client-error.ts';
 import { newBackoff, type BackoffLimits } from '../daemon/backoff.ts';
 import type { Bus } from '../d-bus/bus.ts';
 import { claimName } from '../d-bus/bus-name.ts';
-import { ServerError } from '../server-connection/server-error.ts';
 import type { Clock } from '../system/system.ts';
 import { authenticationService } from './mender-interfaces.ts';
 import { handOutSession, serveAuthentication, type AuthenticationNeeds } from './serve-authentication.ts';
@@ -14,7 +14,7 @@ export interface AuthDaemonNeeds extends AuthenticationNeeds {
 
 /**
  * mender-auth as a daemon: owns `io.mender.AuthenticationManager`, authenticates at once and whenever it is asked to or the session
- * is lost, and again and again where that fails. Resolves when the signal aborts; throws `DeviceError` `busFailed` when the name
+ * is lost, and again and again where that fails. Resolves when the signal aborts; throws `ClientError` `busFailed` when the name
  * is not to be had or the bus has gone, since then it is of no use to anyone.
  */
 export async function runAuthDaemon(needs: AuthDaemonNeeds, signal: AbortSignal): Promise<void> {
@@ -73,7 +73,7 @@ async function keepAuthenticated(
       } catch (error) {
         signal.throwIfAborted();
         const next = backoff.nextWaitMs();
-        const asked = error instanceof ServerError ? error.retryAfterMs : undefined;
+        const asked = error instanceof ClientError ? error.retryAfterMs : undefined;
         waitMs = asked ?? (next === 'giveUp' ? retry.longestMs : next);
         const reason = error instanceof Error ? error.message : String(error);
         log('warning', `${reason} Trying again in ${Math.round(waitMs / 1000)} s.`);

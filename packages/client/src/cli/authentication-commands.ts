@@ -1,10 +1,10 @@
+import { ClientError } from '../client-error.ts';
 import { daemonSessions, onceSessions } from '../auth-service/daemon-sessions.ts';
 import { runAuthDaemon } from '../auth-service/run-auth-daemon.ts';
 import { usualSystemBus } from '../d-bus/bus-address.ts';
 import type { Bus } from '../d-bus/bus.ts';
 import { connectToBus } from '../d-bus/connect-to-bus.ts';
 import type { SessionSource } from '../server-connection/session-source.ts';
-import { DeviceError } from '../system/device-error.ts';
 import { openDeviceKey } from '../identity/device-key.ts';
 import { makeDeviceKey } from '../identity/key-file.ts';
 import {
@@ -15,7 +15,7 @@ import {
   type ClientGround,
   type Network,
 } from './client-parts.ts';
-import { CommandLineError, type ParsedArguments } from './parse-arguments.ts';
+import { type ParsedArguments } from './parse-arguments.ts';
 
 /** Where the daemon's sessions come from: mender-auth where it runs, itself where not. */
 export async function sessionsOfDaemon(
@@ -39,10 +39,10 @@ export async function authDaemon(
 ): Promise<number> {
   const { configuration, system } = ground;
   if (serversOf(configuration).length === 0) {
-    throw new CommandLineError('Cannot run in daemon mode with no server URL specified');
+    throw new ClientError('commandLine', 'Cannot run in daemon mode with no server URL specified');
   }
   if (!configuration['DBus.Enabled']) {
-    throw new DeviceError(
+    throw new ClientError(
       'badConfiguration',
       'mender-auth is of no use without the system bus. Remove DBus.Enabled from mender.conf, or do not start it.',
     );

@@ -1,5 +1,6 @@
 import { parseVerificationKey } from '@tandem/artifact';
 import { usualGrubDirectories } from '@tandem/boot-environment';
+import { ClientError } from '../client-error.ts';
 import type { Configuration } from '../configuration/configuration-keys.ts';
 import { readDeviceType } from '../configuration/device-type.ts';
 import type { InstallationPaths } from '../configuration/installation-paths.ts';
@@ -17,7 +18,6 @@ import { openRequest, type OpenRequest } from '../server-connection/open-request
 import { keepSession, type KeptSession, type SessionSource } from '../server-connection/session-source.ts';
 import { proxiesOf } from '../server-connection/proxy-choice.ts';
 import { loadTrust } from '../server-connection/tls-trust.ts';
-import { DeviceError } from '../system/device-error.ts';
 import type { System } from '../system/system.ts';
 import { availableDecompressors } from './available-decompressors.ts';
 
@@ -189,11 +189,9 @@ async function verificationKeys({
         return parseVerificationKey(Buffer.from(pem).toString());
       } catch (error) {
         const reason = error instanceof Error ? error.message : String(error);
-        throw new DeviceError(
-          'badConfiguration',
-          `Cannot use the verification key ${path}: ${reason}.`,
-          error,
-        );
+        throw new ClientError('badConfiguration', `Cannot use the verification key ${path}: ${reason}.`, {
+          cause: error,
+        });
       }
     }),
   );

@@ -1,13 +1,13 @@
 import type { IncomingMessage } from 'node:http';
+import { ClientError } from '../client-error.ts';
 import type { HttpRequest, SendHttp } from '../server-connection/http-exchange.ts';
-import { CommandLineError } from './parse-arguments.ts';
 
 const answerMs = 60_000;
 const maxAnswerBytes = 256 * 1024;
 
 /**
  * The organization's token, which its owner's devices show, from a server of several organizations (client contract 4.1): logs in
- * and asks. The password goes to the server alone. Throws `CommandLineError` when the server refuses, or gives no token.
+ * and asks. The password goes to the server alone. Throws `ClientError` `commandLine` when the server refuses, or gives no token.
  */
 export async function hostedTenantToken(
   send: SendHttp,
@@ -21,8 +21,8 @@ export async function hostedTenantToken(
     const text = await textOf(answer);
     if (answer.statusCode === 200) return text;
     if (answer.statusCode === 401)
-      throw new CommandLineError(`${serverUrl} does not know this e-mail address and password.`);
-    throw new CommandLineError(`Cannot ${what} at ${serverUrl}: it answered ${answer.statusCode}.`);
+      throw new ClientError('commandLine', `${serverUrl} does not know this e-mail address and password.`);
+    throw new ClientError('commandLine', `Cannot ${what} at ${serverUrl}: it answered ${answer.statusCode}.`);
   };
   const session = await ask('log in', {
     method: 'POST',
@@ -37,7 +37,8 @@ export async function hostedTenantToken(
   });
   const token = tokenIn(tenant);
   if (token !== undefined) return token;
-  throw new CommandLineError(
+  throw new ClientError(
+    'commandLine',
     `${serverUrl} did not tell the organization's token. Give it with --tenant-token.`,
   );
 }
@@ -60,7 +61,7 @@ async function textOf(answer: IncomingMessage): Promise<string> {
   for await (const chunk of answer as AsyncIterable<Buffer>) {
     bytes += chunk.length;
     if (bytes > maxAnswerBytes)
-      throw new CommandLineError(`The server's answer has more than ${maxAnswerBytes} bytes.`);
+      throw new ClientError('commandLine', `The server's answer has more than ${maxAnswerBytes} bytes.`);
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();

@@ -1,3 +1,4 @@
+import { ClientError } from '../client-error.ts';
 import { options, type CommandName, type OptionName, type ProgramDescription } from './command-line.ts';
 
 export interface ParsedArguments {
@@ -6,20 +7,9 @@ export interface ParsedArguments {
   readonly options: ReadonlyMap<OptionName, readonly string[]>;
 }
 
-/** A mistake on the command line; the message is the one Mender's parser gives (client contract 2.1). */
-export class CommandLineError extends Error {
-  override readonly name = 'CommandLineError';
-  readonly exitCode: number;
-
-  constructor(message: string, exitCode = 1) {
-    super(message);
-    this.exitCode = exitCode;
-  }
-}
-
 /**
  * Options of the program stand before the command, the command's own behind it, among its arguments. `--name value` and
- * `--name=value` are the same; `--` ends the options. Throws `CommandLineError`.
+ * `--name=value` are the same; `--` ends the options. Throws `ClientError` `commandLine`.
  */
 export function parseArguments(program: ProgramDescription, words: readonly string[]): ParsedArguments {
   const found = new Map<OptionName, string[]>();
@@ -41,10 +31,11 @@ export function parseArguments(program: ProgramDescription, words: readonly stri
         // A lone "-" is a value: the standard input.
         const missing =
           value === undefined || (attached === undefined && value.startsWith('-') && value !== '-');
-        if (missing) throw new CommandLineError(`Option ${spelled} missing value`);
+        if (missing) throw new ClientError('commandLine', `Option ${spelled} missing value`);
         found.set(name, [...(found.get(name) ?? []), value]);
       } else {
-        if (attached !== undefined) throw new CommandLineError(`Option ${spelled} doesn't expect a value`);
+        if (attached !== undefined)
+          throw new ClientError('commandLine', `Option ${spelled} doesn't expect a value`);
         found.set(name, []);
       }
     } else if (command === undefined && program.generation === 3 && (word === 'help' || word === 'h')) {
@@ -74,7 +65,7 @@ function optionOf(spelled: string, accepted: readonly OptionName[]): OptionName 
     const description = options[option];
     return spelled === `--${option}` || ('short' in description && spelled === `-${description.short}`);
   });
-  if (name === undefined) throw new CommandLineError(`Unrecognized option '${spelled}'`);
+  if (name === undefined) throw new ClientError('commandLine', `Unrecognized option '${spelled}'`);
   return name;
 }
 
@@ -86,8 +77,10 @@ function commandOf(program: ProgramDescription, word: string): CommandName {
   const known = Object.keys(program.commands) as CommandName[];
   const command = known.find((name) => name === word);
   if (command !== undefined) return command;
-  if (program.generation === 5) throw new CommandLineError(`No such action: ${word}`);
-  throw new CommandLineError(`No help topic for '${word}'`, unknownCommandOfGeneration3);
+  if (program.generation === 5) throw new ClientError('commandLine', `No such action: ${word}`);
+  throw new ClientError('commandLine', `No help topic for '${word}'`, {
+    exitCode: unknownCommandOfGeneration3,
+  });
 }
 
 /** As `mender` 3.4 ends; every other mistake ends with 1. */

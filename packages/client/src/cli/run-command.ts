@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream';
+import { ClientError } from '../client-error.ts';
 import { createDaemon } from '../daemon/create-daemon.ts';
 import { collectInventory } from '../inventory/collect-inventory.ts';
 import { intervalAttributes } from '../inventory/interval-attributes.ts';
@@ -18,7 +19,7 @@ import {
 } from './client-parts.ts';
 import type { CommandName, OptionName, ProgramName } from './command-line.ts';
 import { openUrl } from './open-url.ts';
-import { CommandLineError, type ParsedArguments } from './parse-arguments.ts';
+import { type ParsedArguments } from './parse-arguments.ts';
 import { runSetup } from './run-setup.ts';
 import { runSnapshot, type StandardOutput } from './run-snapshot.ts';
 import { signalDaemon } from './signal-daemon.ts';
@@ -52,8 +53,8 @@ type Command = (
 export const commands = {
   install: (ground, parsed, surroundings) => {
     const [artifact, ...more] = parsed.arguments;
-    if (artifact === undefined) throw new CommandLineError('Need a path to an artifact');
-    if (more[0] !== undefined) throw new CommandLineError(`Too many arguments: ${more[0]}`);
+    if (artifact === undefined) throw new ClientError('commandLine', 'Need a path to an artifact');
+    if (more[0] !== undefined) throw new ClientError('commandLine', `Too many arguments: ${more[0]}`);
     return standalone(
       { name: 'install', artifact, ...stops(parsed), ...rebootCode(parsed) },
       ground,
@@ -120,7 +121,7 @@ async function runDaemon(
 ): Promise<number> {
   const { system, paths, configuration, version } = ground;
   if (serversOf(configuration).length === 0) {
-    throw new CommandLineError('Cannot run in daemon mode with no server URL specified');
+    throw new ClientError('commandLine', 'Cannot run in daemon mode with no server URL specified');
   }
   const needs = await deploymentNeeds(ground);
   if (needs.verificationKeys.length === 0) {
@@ -188,7 +189,7 @@ async function runFlash(
 
 function required(parsed: ParsedArguments, name: OptionName): string {
   const value = valuesOf(parsed, name).at(-1);
-  if (value === undefined) throw new CommandLineError(`Need --${name}`);
+  if (value === undefined) throw new ClientError('commandLine', `Need --${name}`);
   return value;
 }
 
@@ -197,13 +198,13 @@ function bytesOf(parsed: ParsedArguments, name: OptionName): number | undefined 
   if (text === undefined) return undefined;
   const bytes = Number(text);
   if (/^[0-9]+$/.test(text) && Number.isSafeInteger(bytes)) return bytes;
-  throw new CommandLineError(`--${name} must be a number of bytes, not '${text}'`);
+  throw new ClientError('commandLine', `--${name} must be a number of bytes, not '${text}'`);
 }
 
 function withoutArguments(command: Command): Command {
   return async (ground, parsed, surroundings) => {
     const [unexpected] = parsed.arguments;
-    if (unexpected !== undefined) throw new CommandLineError(`Unexpected argument '${unexpected}'`);
+    if (unexpected !== undefined) throw new ClientError('commandLine', `Unexpected argument '${unexpected}'`);
     return await command(ground, parsed, surroundings);
   };
 }

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import { ClientError } from '../client-error.ts';
 import { readDeviceType } from '../configuration/device-type.ts';
 import {
   demoPolling,
@@ -11,7 +12,7 @@ import type { SendHttp } from '../server-connection/http-exchange.ts';
 import type { ClientGround } from './client-parts.ts';
 import type { OptionName } from './command-line.ts';
 import { hostedTenantToken } from './hosted-login.ts';
-import { CommandLineError, type ParsedArguments } from './parse-arguments.ts';
+import { type ParsedArguments } from './parse-arguments.ts';
 import { askForTheRest, type SetupAnswers } from './setup-questions.ts';
 import type { Terminal } from './terminal.ts';
 
@@ -42,7 +43,7 @@ const notSupported: Readonly<Partial<Record<OptionName, string>>> = {
 export async function runSetup(parsed: ParsedArguments, needs: SetupNeeds): Promise<number> {
   for (const [name, instead] of Object.entries(notSupported)) {
     if (parsed.options.has(name as OptionName))
-      throw new CommandLineError(`--${name} is not supported. ${instead}`);
+      throw new ClientError('commandLine', `--${name} is not supported. ${instead}`);
   }
   const { system, paths } = needs.ground;
   const deviceTypeFile = `${paths.datastore}/device_type`;
@@ -104,10 +105,10 @@ async function completed(
 function serverOf({ hosted, serverUrl }: SetupAnswers, hostedServer = 'https://hosted.mender.io'): string {
   if (hosted !== true) {
     if (serverUrl !== undefined) return serverUrl;
-    throw new CommandLineError('Need the server: --server-url https://…');
+    throw new ClientError('commandLine', 'Need the server: --server-url https://…');
   }
   if (serverUrl === undefined) return hostedServer;
-  throw new CommandLineError('--hosted-mender and --server-url exclude each other');
+  throw new ClientError('commandLine', '--hosted-mender and --server-url exclude each other');
 }
 
 /** The token itself counts for more than the login that would tell it. */
@@ -119,10 +120,13 @@ async function tenantTokenOf(
   if (tenantToken !== undefined) return tenantToken;
   if (hosted !== true) {
     if (username === undefined && password === undefined) return undefined;
-    throw new CommandLineError('--username and --password are for --hosted-mender alone');
+    throw new ClientError('commandLine', '--username and --password are for --hosted-mender alone');
   }
   if (username === undefined || password === undefined)
-    throw new CommandLineError('--hosted-mender needs --tenant-token, or --username and --password');
+    throw new ClientError(
+      'commandLine',
+      '--hosted-mender needs --tenant-token, or --username and --password',
+    );
   return await hostedTenantToken(await send(), serverUrl, { username, password }, signal);
 }
 
@@ -141,7 +145,8 @@ function pollingOf({ polling, demoPolling: demo }: SetupAnswers): Polling {
 function secondsOf(name: OptionName, text: string): number {
   const seconds = Number(text);
   if (/^[0-9]{1,9}$/.test(text) && seconds >= shortestPollSeconds) return seconds;
-  throw new CommandLineError(
+  throw new ClientError(
+    'commandLine',
     `--${name} must be a number of seconds, at least ${shortestPollSeconds}, not '${text}'`,
   );
 }

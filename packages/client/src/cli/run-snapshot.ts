@@ -1,7 +1,8 @@
 import type { Writable } from 'node:stream';
+import { ClientError } from '../client-error.ts';
 import { compressions, dumpSnapshot } from '../snapshot/dump-snapshot.ts';
 import type { ClientGround } from './client-parts.ts';
-import { CommandLineError, type ParsedArguments } from './parse-arguments.ts';
+import { type ParsedArguments } from './parse-arguments.ts';
 
 /** Where the bytes of a command go. */
 export interface StandardOutput {
@@ -22,16 +23,19 @@ export async function runSnapshot(
   },
 ): Promise<number> {
   const [verb, unexpected] = parsed.arguments;
-  if (verb !== 'dump') throw new CommandLineError('Need what to do: snapshot dump');
-  if (unexpected !== undefined) throw new CommandLineError(`Unexpected argument '${unexpected}'`);
+  if (verb !== 'dump') throw new ClientError('commandLine', 'Need what to do: snapshot dump');
+  if (unexpected !== undefined) throw new ClientError('commandLine', `Unexpected argument '${unexpected}'`);
   const option = (name: 'source' | 'compression' | 'log-file') => parsed.options.get(name)?.at(-1);
   const asked = option('compression') ?? 'none';
   const compression = compressions.find((name) => name === asked);
   if (compression === undefined)
-    throw new CommandLineError(`Unknown compression '${asked}': there are ${compressions.join(' and ')}`);
+    throw new ClientError(
+      'commandLine',
+      `Unknown compression '${asked}': there are ${compressions.join(' and ')}`,
+    );
   const { stream, isTerminal, devices } = surroundings.standardOutput();
   if (isTerminal)
-    throw new CommandLineError('Will not write a file system to a terminal: send stdout elsewhere');
+    throw new ClientError('commandLine', 'Will not write a file system to a terminal: send stdout elsewhere');
 
   const say = parsed.options.has('quiet') ? () => undefined : surroundings.printProgress;
   // Whoever takes the snapshot waits for these words (mender-artifact over ssh).

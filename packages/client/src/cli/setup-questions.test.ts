@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { ClientError } from '../client-error.ts';
 import { installationPaths } from '../configuration/installation-paths.ts';
 import { loadConfiguration } from '../configuration/load-configuration.ts';
 import { sendHttp } from '../server-connection/http-exchange.ts';
@@ -13,7 +14,7 @@ import { linuxSystem } from '../system/linux-system.ts';
 import { programs } from './command-line.ts';
 import { parseArguments } from './parse-arguments.ts';
 import { runSetup } from './run-setup.ts';
-import { SetupCalledOff, type Terminal } from './terminal.ts';
+import { type Terminal } from './terminal.ts';
 
 /** A device with somebody before it, who gives these answers and then, if there are not enough, presses Ctrl-C. */
 async function device(t: TestContext, hostedServer?: string) {
@@ -53,7 +54,7 @@ async function device(t: TestContext, hostedServer?: string) {
           asked.push(hidden === undefined ? question : `${question} (hidden)`);
           const answer = left.shift();
           return answer === undefined
-            ? Promise.reject(new SetupCalledOff('Called off: nothing was written.'))
+            ? Promise.reject(new ClientError('calledOff', 'Called off: nothing was written.'))
             : Promise.resolve(answer);
         },
         close: () => (closed += 1),
@@ -141,7 +142,7 @@ describe('whoever sets up a device at its terminal', () => {
     test(`can call it off after ${count} answers, and nothing is written`, async (t) => {
       const { setUp, nothingWritten, closed } = await device(t);
       const answers = ['my-board', 'n', 'https://updates.example.com', '', 'n', '60'].slice(0, count);
-      await assert.rejects(setUp([], answers), { name: 'SetupCalledOff' });
+      await assert.rejects(setUp([], answers), { code: 'calledOff' });
       await nothingWritten();
       assert.equal(closed(), 1);
     });

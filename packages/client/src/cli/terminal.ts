@@ -1,21 +1,17 @@
 import { createInterface } from 'node:readline/promises';
 import { Writable, type Readable } from 'node:stream';
+import { ClientError } from '../client-error.ts';
 
 /** Whoever sits before the device. */
 export interface Terminal {
   tell(text: string): void;
   /**
-   * Shows the question and gives the answer without the spaces around it; `hidden` answers are not shown. Rejects with `SetupCalledOff`
+   * Shows the question and gives the answer without the spaces around it; `hidden` answers are not shown. Rejects with `ClientError` `calledOff`
    * once the user has pressed Ctrl-C or Ctrl-D, with the signal's reason when aborted.
    */
   ask(question: string, hidden?: 'hidden'): Promise<string>;
   /** Gives the terminal back as it was. */
   close(): void;
-}
-
-/** The user wants no more questions. */
-export class SetupCalledOff extends Error {
-  override readonly name = 'SetupCalledOff';
 }
 
 /** `input` and `output` are a terminal's. */
@@ -31,7 +27,7 @@ export function openTerminal(input: Readable, output: NodeJS.WritableStream, sig
   const lines = createInterface({ input, output: shown, terminal: true, historySize: 0 });
   const calledOff = new AbortController();
   const stop = () => {
-    calledOff.abort(new SetupCalledOff('Called off: nothing was written.'));
+    calledOff.abort(new ClientError('calledOff', 'Called off: nothing was written.'));
   };
   lines.once('SIGINT', stop).once('close', stop);
   const either = AbortSignal.any([signal, calledOff.signal]);

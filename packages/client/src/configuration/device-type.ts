@@ -1,9 +1,9 @@
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Files } from '../system/system.ts';
 
 /**
  * The device type: the one line `device_type=…` of its file (client contract 1.2).
- * Throws `DeviceError` `noDeviceType` when there is no such file or anything else in it.
+ * Throws `ClientError` `noDeviceType` when there is no such file or anything else in it.
  */
 export async function readDeviceType(files: Pick<Files, 'read'>, path: string): Promise<string> {
   const bytes = await files.read(path, 4096);
@@ -14,6 +14,6 @@ export async function readDeviceType(files: Pick<Files, 'read'>, path: string): 
   return match[1];
 }
 
-function fault(path: string, reason: string): DeviceError {
-  return new DeviceError('noDeviceType', `Cannot determine the device type from ${path}: ${reason}.`);
+function fault(path: string, reason: string): ClientError {
+  return new ClientError('noDeviceType', `Cannot determine the device type from ${path}: ${reason}.`);
 }

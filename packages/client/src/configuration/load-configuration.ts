@@ -1,4 +1,4 @@
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Files } from '../system/system.ts';
 import { configurationKeys, type Configuration, type KeyName } from './configuration-keys.ts';
 import { parseConfigurationText, type ConfigurationValue } from './configuration-values.ts';
@@ -12,7 +12,7 @@ export interface ConfigurationFile {
 /**
  * Defaults, overlaid by the fallback file, overlaid by the main file, key by key (client contract 5.1); lists replace lists.
  *
- * Throws `DeviceError` `badConfiguration` with every problem of both files: the client does not run half-configured. What has no
+ * Throws `ClientError` `badConfiguration` with every problem of both files: the client does not run half-configured. What has no
  * effect is told to `warn`.
  */
 export async function loadConfiguration(
@@ -32,7 +32,7 @@ export async function loadConfiguration(
   }
   problems.push(...conflicts(given));
   if (problems.length > 0) {
-    throw new DeviceError(
+    throw new ClientError(
       'badConfiguration',
       `Cannot use the configuration; correct it and start again:\n${problems.map((problem) => `  - ${problem}`).join('\n')}`,
     );

@@ -1,5 +1,5 @@
 import { dirname } from 'node:path';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Files } from '../system/system.ts';
 import { loadConfiguration } from './load-configuration.ts';
 
@@ -40,7 +40,7 @@ export const demoPolling = {
 export const isDeviceType = (text: string): boolean => /^[A-Za-z0-9-_]+$/.test(text);
 
 /**
- * Writes mender.conf and the device type, durably; keys the file has besides are kept (client contract 4.1). Throws `DeviceError`,
+ * Writes mender.conf and the device type, durably; keys the file has besides are kept (client contract 4.1). Throws `ClientError`,
  * with nothing written: `noDeviceType` for a device type that cannot be one, `badConfiguration` when the file there is or the one
  * to be would not do.
  */
@@ -50,14 +50,14 @@ export async function setUp(
   choices: SetupChoices,
 ): Promise<void> {
   if (!isDeviceType(choices.deviceType)) {
-    throw new DeviceError(
+    throw new ClientError(
       'noDeviceType',
       `The device type ${JSON.stringify(choices.deviceType)} can only have letters, digits, - and _. Give another with --device-type.`,
     );
   }
   const { serverCertificate } = choices;
   if (serverCertificate !== undefined && (await files.kind(serverCertificate))?.kind !== 'file') {
-    throw new DeviceError('badConfiguration', `There is no certificate ${serverCertificate}.`);
+    throw new ClientError('badConfiguration', `There is no certificate ${serverCertificate}.`);
   }
   const present = await readPresent(files, configurationFile);
   const text = `${JSON.stringify(changed(present, choices, deviceTypeFile), undefined, 4)}\n`;
@@ -105,10 +105,8 @@ async function readPresent(files: Files, path: string): Promise<Readonly<Record<
     throw new Error('it is no JSON object');
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new DeviceError(
-      'badConfiguration',
-      `Cannot read ${path}: ${reason}. Correct or remove it first.`,
-      error,
-    );
+    throw new ClientError('badConfiguration', `Cannot read ${path}: ${reason}. Correct or remove it first.`, {
+      cause: error,
+    });
   }
 }

@@ -1,5 +1,5 @@
+import { ClientError } from '../client-error.ts';
 import { messageBus, type Bus } from './bus.ts';
-import { DeviceError } from '../system/device-error.ts';
 
 /**
  * - `replaceable`: waits in the bus's queue while someone else owns the name, and gives it up to one who insists.
@@ -17,7 +17,7 @@ const claimFlags: Readonly<Record<NameClaim, number>> = {
 };
 
 /**
- * Claims a well-known name. Gives whether it is ours now, and tells of each change after it. Throws `DeviceError`
+ * Claims a well-known name. Gives whether it is ours now, and tells of each change after it. Throws `ClientError`
  * `busFailed` when the bus does not let us, as its policy may say, or when an insisting claim finds an owner that does too.
  */
 export async function claimName(
@@ -47,7 +47,7 @@ export async function claimName(
     signal,
   );
   if (answer === answers.exists) {
-    throw new DeviceError(
+    throw new ClientError(
       'busFailed',
       `Another program owns ${name} on the bus. Stop it, or do not start this one.`,
     );

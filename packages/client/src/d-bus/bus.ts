@@ -1,7 +1,7 @@
 import type { BusMessage } from './message.ts';
 import type { BusValue } from './values.ts';
 
-/** A connection to a message bus. What goes wrong with it or is refused throws `DeviceError` `busFailed`. */
+/** A connection to a message bus. What goes wrong with it or is refused throws `ClientError` `busFailed`. */
 export interface Bus {
   /**
    * Calls a method and gives what it returns. Throws when the reply is an error, does not come within 25 s or has another

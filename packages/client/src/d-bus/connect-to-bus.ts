@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Log } from '../system/system.ts';
 import { messageBus, type Bus, type BusReply, type ServedObject, type SignalMatch } from './bus.ts';
 import { socketsOf } from './bus-address.ts';
@@ -19,7 +19,7 @@ const replyMs = 25_000;
 /** What may wait to be sent. Whoever does not read for so long has stopped. */
 const largestBacklogBytes = 4 * longestMessageBytes;
 
-/** Connects to the bus and says hello. Throws `DeviceError` `busFailed`, or the signal's reason. */
+/** Connects to the bus and says hello. Throws `ClientError` `busFailed`, or the signal's reason. */
 export async function connectToBus(options: BusOptions, signal: AbortSignal): Promise<Bus> {
   const limited = AbortSignal.any([signal, AbortSignal.timeout(connectMs)]);
   const failures: string[] = [];
@@ -265,8 +265,8 @@ const isMatched = (match: SignalMatch, message: BusMessage): boolean =>
   message.signature === match.signature &&
   (match.sender !== messageBus.destination || message.sender === messageBus.destination);
 
-function failed(message: string, cause?: unknown): DeviceError {
-  return new DeviceError('busFailed', message, cause);
+function failed(message: string, cause?: unknown): ClientError {
+  return new ClientError('busFailed', message, { cause });
 }
 
 function reasonOf(error: unknown): string {

@@ -1,6 +1,6 @@
+import { ClientError } from '../client-error.ts';
 import type { DeploymentNeeds } from '../deployment/deployment-needs.ts';
 import type { InventoryAttribute, ServerConnection } from '../server-connection/server-connection.ts';
-import { UpdateError } from '../deployment/update-error.ts';
 import { onceSchedule, residentSchedule, type ScheduleIntervals } from './schedule.ts';
 import { runManaged } from './run-managed.ts';
 
@@ -32,7 +32,7 @@ export function createDaemon(needs: DaemonNeeds): Daemon {
       const once = onceSchedule();
       await runManaged(needs, once, signal);
       if (once.pollFailed() && !signal.aborted) {
-        throw new UpdateError(
+        throw new ClientError(
           'serverNotReached',
           'Could not ask the server for a deployment; the log says why.',
         );

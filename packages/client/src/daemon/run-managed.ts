@@ -1,3 +1,4 @@
+import { wordsOf } from '../client-error.ts';
 import { mayStartAgain } from '../deployment/actions/begin-download.ts';
 import { renewLink } from '../deployment/actions/poll.ts';
 import { managedActions } from '../deployment/deployment-actions.ts';
@@ -13,7 +14,6 @@ import {
 import type { ManagedRun } from '../deployment/managed-run.ts';
 import { isStateLoop, runDeployment } from '../deployment/run-deployment.ts';
 import { fromManagedRecord, type ManagedRecord } from '../deployment/saved-deployment.ts';
-import { wordsOf } from '../deployment/update-error.ts';
 import { updateLock } from '../provides-store/update-lock.ts';
 import { installBootstrapArtifact } from '../standalone/bootstrap-artifact.ts';
 import { newBackoff } from './backoff.ts';

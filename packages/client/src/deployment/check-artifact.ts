@@ -1,7 +1,7 @@
 import type { Artifact, PayloadHeader } from '@tandem/artifact';
+import { ClientError } from '../client-error.ts';
 import { checkDepends } from '../provides-store/check-depends.ts';
 import { onlyPayload } from './saved-deployment.ts';
-import { UpdateError } from './update-error.ts';
 
 export interface Offer {
   readonly artifactName: string;
@@ -19,7 +19,7 @@ export function checkArtifact(
 ): PayloadHeader {
   const { artifactName, depends } = artifact.headerInfo;
   if (!depends.deviceTypes.includes(device.deviceType)) {
-    throw new UpdateError(
+    throw new ClientError(
       'artifactRefused',
       `Artifact device type doesn't match: ${artifactName} is for ${depends.deviceTypes.join(', ')}, and this device is a ${device.deviceType}`,
     );
@@ -39,14 +39,14 @@ export function checkArtifact(
 
 function checkOffer(artifactName: string, deviceTypes: readonly string[], offer: Offer): void {
   if (artifactName !== offer.artifactName) {
-    throw new UpdateError(
+    throw new ClientError(
       'artifactRefused',
       `The server offered artifact ${offer.artifactName}, and the artifact downloaded calls itself ${artifactName}`,
     );
   }
   const offered = new Set(offer.deviceTypes);
   if (offered.size !== new Set(deviceTypes).size || !deviceTypes.every((type) => offered.has(type))) {
-    throw new UpdateError(
+    throw new ClientError(
       'artifactRefused',
       `The server offered artifact ${artifactName} for ${offer.deviceTypes.join(', ')}, and the artifact itself is for ${deviceTypes.join(', ')}`,
     );

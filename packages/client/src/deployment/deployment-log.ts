@@ -1,11 +1,11 @@
 import { appendFileSync, closeSync, constants, fsyncSync, openSync } from 'node:fs';
 import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
+import { wordsOf } from '../client-error.ts';
 import type { LogMessage } from '../server-connection/server-connection.ts';
 import type { Log } from '../system/system.ts';
 import type { ManagedRun } from './managed-run.ts';
 import { deploymentOf } from './deployment-run.ts';
-import { wordsOf } from './update-error.ts';
 
 /** The log of one deployment: a file of one JSON object a line, which survives reboots and is uploaded when it fails. */
 export interface DeploymentLog {

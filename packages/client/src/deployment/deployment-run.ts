@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { ClientError } from '../client-error.ts';
 import { deviceStore, type DeviceRecords, type DeviceStore } from '../provides-store/device-store.ts';
 import type { ArtifactRequest } from '../server-connection/resumable-download.ts';
 import type { Log } from '../system/system.ts';
@@ -14,7 +15,6 @@ import {
   type Deployment,
   type Payload,
 } from './saved-deployment.ts';
-import { UpdateError } from './update-error.ts';
 
 /**
  * What one run of the state machine carries from state to state. The fields that change are changed by the actions alone, one at
@@ -61,7 +61,7 @@ export const newDeploymentRun = (
 /** The deployment in flight. */
 export function deploymentOf(run: DeploymentRun): Deployment {
   if (run.deployment === undefined) {
-    throw new UpdateError(
+    throw new ClientError(
       'noDeployment',
       'No update is in flight here: the table of states let an action run too early',
     );
@@ -96,7 +96,7 @@ export async function installerOf(run: DeploymentRun): Promise<PayloadInstaller>
   if (run.installer === undefined) {
     const { system, paths, limits, builtInInstallers } = run.needs;
     const { type } = payloadOf(run);
-    if (type === null) throw new UpdateError('noDeployment', 'An empty payload has nothing to install');
+    if (type === null) throw new ClientError('noDeployment', 'An empty payload has nothing to install');
     run.installer = await findInstaller(
       type,
       { path: treeOf(run), log: (level, message) => run.log(level, message) },

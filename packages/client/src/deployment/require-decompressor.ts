@@ -1,6 +1,6 @@
 import { ArtifactError, extensionOf, readArtifact, type CompressionName } from '@tandem/artifact';
+import { ClientError } from '../client-error.ts';
 import type { DeploymentRun } from './deployment-run.ts';
-import { UpdateError } from './update-error.ts';
 
 /** What an artifact may be compressed with, and the package that brings what this client then needs. */
 export const packageOfCompression = {
@@ -33,10 +33,10 @@ export async function requireDecompressor(run: DeploymentRun, signal: AbortSigna
 }
 
 /** The same fault, also where it is found later: of an artifact whose payload is compressed in another way than its header. */
-export function decompressorMissing(error: ArtifactError): UpdateError {
+export function decompressorMissing(error: ArtifactError): ClientError {
   const name = namesOf(packageOfCompression).find((of) => error.member?.endsWith(extensionOf[of]));
   const what = error.member ?? 'it';
-  return new UpdateError(
+  return new ClientError(
     'decompressorMissing',
     `Cannot install the artifact: this device has nothing to decompress ${what} with. ` +
       `Install the package ${name === undefined ? 'that can' : packageOfCompression[name]}, or write the artifact with another compression.`,

@@ -1,3 +1,4 @@
+import { codeOf, wordsOf } from '../client-error.ts';
 import type { Actions } from './deployment-actions.ts';
 import { changeDeployment, recordOf, type DeploymentRun } from './deployment-run.ts';
 import {
@@ -9,7 +10,6 @@ import {
   type DeploymentState,
 } from './deployment-states.ts';
 import { runStateMachine } from './state-machine.ts';
-import { codeOf, wordsOf } from './update-error.ts';
 
 /**
  * Runs the table of deployment states with these actions until `Stopped`, or until `stopBefore` says so, and returns that state.

@@ -1,4 +1,4 @@
-import { UpdateError } from './update-error.ts';
+import { ClientError } from '../client-error.ts';
 import { outcomeMoves, standaloneEntry, type InState, type Outcome } from './deployment-states.ts';
 import type { RebootAnswer } from './payload-installer.ts';
 
@@ -32,7 +32,7 @@ export interface Payload {
 export function onlyPayload<P>(payloads: readonly P[]): P {
   const [payload, ...others] = payloads;
   if (payload === undefined || others.length > 0) {
-    throw new UpdateError(
+    throw new ClientError(
       'artifactRefused',
       `Multiple payloads are not yet supported: this artifact has ${payloads.length}, and a device installs exactly one. Make an artifact for each.`,
     );

@@ -17,7 +17,7 @@ export type KeySource =
   | ({ readonly kind: 'openssl' } & OpenSslKey)
   | ({ readonly kind: 'command' } & KeyCommands);
 
-/** The device's key. Throws `DeviceError` `badKey` when it is of no use, or the signal's reason. */
+/** The device's key. Throws `ClientError` `badKey` when it is of no use, or the signal's reason. */
 export async function openDeviceKey(
   system: Pick<System, 'files' | 'processes'>,
   source: KeySource,

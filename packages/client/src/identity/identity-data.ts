@@ -1,4 +1,4 @@
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Processes } from '../system/system.ts';
 import { parseKeyValueLines } from './key-value-lines.ts';
 
@@ -8,7 +8,7 @@ const identityTimeoutMs = 10_000;
  * What distinguishes this device from all others, as the server knows it: the canonical JSON of what the identity program
  * prints (client contract 7.1). The server hashes this text; any change of a byte makes another device of it.
  *
- * Throws `DeviceError` `noIdentity` when the program fails, takes more than 10 s, or prints nothing of use.
+ * Throws `ClientError` `noIdentity` when the program fails, takes more than 10 s, or prints nothing of use.
  */
 export async function readIdentityData(
   processes: Pick<Processes, 'run'>,
@@ -16,11 +16,9 @@ export async function readIdentityData(
   signal: AbortSignal,
 ): Promise<string> {
   const fault = (reason: string, cause?: unknown) =>
-    new DeviceError(
-      'noIdentity',
-      `Cannot determine the identity of this device by ${program}: ${reason}.`,
+    new ClientError('noIdentity', `Cannot determine the identity of this device by ${program}: ${reason}.`, {
       cause,
-    );
+    });
   let result;
   try {
     result = await processes.run(program, [], { timeoutMs: identityTimeoutMs, signal });

@@ -10,7 +10,7 @@ export interface KeyCommands {
   readonly publicKey: { readonly file: string } | { readonly command: string };
 }
 
-/** The key behind Security.SignCommand. Throws `DeviceError` `badKey`. */
+/** The key behind Security.SignCommand. Throws `ClientError` `badKey`. */
 export async function keyOfCommand(
   { files, processes }: Pick<System, 'files' | 'processes'>,
   { signCommand, publicKey }: KeyCommands,

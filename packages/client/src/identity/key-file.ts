@@ -1,6 +1,6 @@
 import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { chmod, stat } from 'node:fs/promises';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Files } from '../system/system.ts';
 import type { DeviceKey } from './device-key.ts';
 import { deviceKeyType, publicPem, signatureDigests } from './key-types.ts';
@@ -19,7 +19,7 @@ export interface KeyFile {
 
 /**
  * The device's key; made, Ed25519 in PKCS#8, when there is none. A file others could read is closed to them.
- * Throws `DeviceError` `badKey` when the file is not a key of use.
+ * Throws `ClientError` `badKey` when the file is not a key of use.
  */
 export async function loadOrMakeDeviceKey(files: Files, place: KeyFile): Promise<DeviceKey> {
   const pem = await files.read(place.path, 64 * 1024);
@@ -74,8 +74,8 @@ async function closeToOthers(path: string): Promise<void> {
   if ((mode & 0o077) !== 0) await chmod(path, 0o600);
 }
 
-function fault(path: string, reason: string): DeviceError {
-  return new DeviceError(
+function fault(path: string, reason: string): ClientError {
+  return new ClientError(
     'badKey',
     `Cannot use the device key ${path}: ${reason}. ` +
       'Restore the key, or make a new one by "mender-auth bootstrap --forcebootstrap" and accept the device again.',

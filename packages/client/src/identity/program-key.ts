@@ -1,5 +1,5 @@
 import { createPublicKey, verify, type KeyObject } from 'node:crypto';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Processes, RunOptions } from '../system/system.ts';
 import type { DeviceKey } from './device-key.ts';
 import { deviceKeyType, publicPem, signatureDigests, type DeviceKeyType } from './key-types.ts';
@@ -120,8 +120,8 @@ function parsePublicKey({ name }: SigningProgram, bytes: Buffer): KeyObject {
   }
 }
 
-export function badKey(name: string, reason: string): DeviceError {
-  return new DeviceError(
+export function badKey(name: string, reason: string): ClientError {
+  return new ClientError(
     'badKey',
     `Cannot use the device key by ${name}: ${reason}. Correct Security in mender.conf.`,
   );

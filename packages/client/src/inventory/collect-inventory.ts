@@ -1,7 +1,7 @@
 import { join } from 'node:path';
+import { ClientError } from '../client-error.ts';
 import { parseKeyValueLines } from '../identity/key-value-lines.ts';
 import type { InventoryAttribute } from '../server-connection/server-connection.ts';
-import { DeviceError } from '../system/device-error.ts';
 import type { System } from '../system/system.ts';
 
 const scriptPrefix = 'mender-inventory-';
@@ -11,7 +11,7 @@ const scriptTimeoutMs = 10_000;
  * What is known of this device (client contract 8): what the inventory programs in `directory` print, and over that what the
  * client knows itself, `known`. Sorted by name; a name given several times has a list of values.
  *
- * A program that fails is left out, with a warning. Throws `DeviceError` `noInventory` when there are some and all fail.
+ * A program that fails is left out, with a warning. Throws `ClientError` `noInventory` when there are some and all fail.
  */
 export async function collectInventory(
   system: Pick<System, 'files' | 'processes' | 'log'>,
@@ -28,7 +28,7 @@ export async function collectInventory(
     for (const [name, list] of values ?? []) attributes.set(name, [...(attributes.get(name) ?? []), ...list]);
   }
   if (failed > 0 && failed === scripts.length) {
-    throw new DeviceError(
+    throw new ClientError(
       'noInventory',
       `Cannot collect the inventory: all ${failed} programs in ${directory} failed.`,
     );

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { codeOf, wordsOf } from '../client-error.ts';
 import type { DeviceRecords } from '../provides-store/device-store.ts';
 import type { Files, Log } from '../system/system.ts';
 import { menderRecords, takenOverKeys } from './mender-records.ts';
-import { LmdbFault, lmdbLimits, readLmdb } from './read-lmdb.ts';
+import { lmdbLimits, readLmdb } from './read-lmdb.ts';
 
 /** What Mender's client left on the device. */
 export interface MenderStore {
@@ -33,7 +34,7 @@ export async function readMenderStore(
       log('error', `Not all of Mender's database ${path} can be taken over: ${taken.faults.join('; ')}`);
     return { records: taken.records, digest: digestOf(entries) };
   } catch (error) {
-    const why = error instanceof LmdbFault ? error.message : `it cannot be read (${String(error)})`;
+    const why = codeOf(error) === 'badDatabase' ? wordsOf(error) : `it cannot be read (${String(error)})`;
     log('error', `Mender's database ${path} cannot be taken over: ${why}. It is left as it is.`);
     return undefined;
   }

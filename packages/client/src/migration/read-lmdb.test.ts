@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
-import { LmdbFault, readLmdb } from './read-lmdb.ts';
+import { codeOf } from '../client-error.ts';
+import { readLmdb } from './read-lmdb.ts';
 
 const golden = (name: string): Buffer =>
   gunzipSync(readFileSync(join(import.meta.dirname, '../../golden/mender-store', `${name}.mdb.gz`)));
@@ -78,10 +79,7 @@ describe('what is no whole database', () => {
   } as const;
   for (const [name, [bytes, says]] of Object.entries(damaged)) {
     test(`${name} is refused in words`, () => {
-      assert.throws(
-        () => readLmdb(bytes),
-        (error) => error instanceof LmdbFault && says.test(error.message),
-      );
+      assert.throws(() => readLmdb(bytes), { code: 'badDatabase', message: says });
     });
   }
 
@@ -115,7 +113,7 @@ describe('what is no whole database', () => {
         try {
           readLmdb(cut === null ? copy : copy.subarray(0, cut));
         } catch (error) {
-          if (!(error instanceof LmdbFault)) throw error;
+          if (codeOf(error) !== 'badDatabase') throw error;
         }
       }),
       { numRuns: 2000 },

@@ -1,4 +1,4 @@
-import { UpdateError } from '../deployment/update-error.ts';
+import { ClientError } from '../client-error.ts';
 
 /**
  * Throws when the device's provides do not meet what an artifact depends on (client contract 16, number 6): for each key the
@@ -10,11 +10,11 @@ export function checkDepends(
 ): void {
   for (const [key, accepted] of Object.entries(depends)) {
     if (!Object.hasOwn(provides, key)) {
-      throw new UpdateError('artifactRefused', `Missing '${key}' in provides, required by artifact depends`);
+      throw new ClientError('artifactRefused', `Missing '${key}' in provides, required by artifact depends`);
     }
     const value = provides[key] ?? '';
     if (!accepted.includes(value)) {
-      throw new UpdateError(
+      throw new ClientError(
         'artifactRefused',
         `Provides value '${value}' doesn't match any of the '${key}' artifact depends (${accepted.join(', ')})`,
       );

@@ -1,11 +1,11 @@
 import { dirname, join } from 'node:path';
+import { ClientError, wordsOf } from '../client-error.ts';
 import {
   faultsOfManagedRecord,
   faultsOfStandaloneRecord,
   type ManagedRecord,
   type StandaloneRecord,
 } from '../deployment/saved-deployment.ts';
-import { UpdateError, wordsOf } from '../deployment/update-error.ts';
 import { readMenderStore } from '../migration/mender-store.ts';
 import type { Files, Log } from '../system/system.ts';
 
@@ -45,7 +45,7 @@ export function deviceStore(files: Files, datastore: string, log: Log): DeviceSt
   const path = join(datastore, 'tandem-store.json');
   const readOwn = async (): Promise<DeviceRecords | undefined> => {
     const bytes = await files.read(path, maxStoreBytes).catch((cause: unknown) => {
-      throw new UpdateError('storeUnusable', `Could not read the device store ${path}: ${wordsOf(cause)}`, {
+      throw new ClientError('storeUnusable', `Could not read the device store ${path}: ${wordsOf(cause)}`, {
         path,
         cause,
       });

@@ -1,5 +1,5 @@
 import { inMemoryEnvironment, type BootEnvironment } from '@tandem/boot-environment';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import { findProgram } from '../system/find-program.ts';
 import type { System } from '../system/system.ts';
 import { directEnvironments, openWhatIsThere, type EnvironmentPlaces } from './direct-environment.ts';
@@ -26,7 +26,7 @@ const toolPairs = [
  * know their board, and reads the environment itself where there are none. Nothing is looked at before the first call;
  * what we read ourselves stays open, so that its writes go one after another.
  *
- * The returned function throws `DeviceError` `badBootEnvironment` when there is no way to reach them.
+ * The returned function throws `ClientError` `badBootEnvironment` when there is no way to reach them.
  */
 export function bootEnvironmentOf(
   system: Pick<System, 'files' | 'processes'>,
@@ -57,7 +57,7 @@ export function bootEnvironmentOf(
       case 'fw-tools': {
         const found = await throughTools(signal);
         if (found !== undefined) return found;
-        throw new DeviceError(
+        throw new ClientError(
           'badBootEnvironment',
           'Cannot reach the boot environment: neither grub-mender-grubenv-print/-set nor fw_printenv/fw_setenv is installed.',
         );

@@ -9,7 +9,7 @@ import {
   type BootEnvironment,
   type CopyPair,
 } from '@tandem/boot-environment';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Files } from '../system/system.ts';
 
 /** Where the bootloader's variables may lie, for reading and writing them without the bootloader's tools. */
@@ -24,7 +24,7 @@ export interface EnvironmentPlaces {
   readonly grubLock: string;
 }
 
-/** Ways to open an environment, by the configuration's word for them. Each throws `DeviceError` `badBootEnvironment`. */
+/** Ways to open an environment, by the configuration's word for them. Each throws `ClientError` `badBootEnvironment`. */
 export const directEnvironments = {
   'u-boot': async (files: Files, { fwEnvConfig }: EnvironmentPlaces) =>
     uBootEnvironment(await requirePair(files, fwEnvConfig)),
@@ -35,7 +35,7 @@ export const directEnvironments = {
   grub: async (files: Files, places: EnvironmentPlaces) => {
     const directory = await findGrubDirectory(files, places);
     if (directory !== undefined) return grubEnvironment(directory, fileLock(places.grubLock));
-    throw new DeviceError(
+    throw new ClientError(
       'badBootEnvironment',
       `Cannot reach the boot environment: there is no mender_grubenv1 in ${places.grubDirectories.join(', ')}, ` +
         `and ${places.grubEnvConfig} names no ENV_DIR. Is the boot partition mounted?`,
@@ -51,7 +51,7 @@ export async function openWhatIsThere(files: Files, places: EnvironmentPlaces): 
   }
   if ((await findGrubDirectory(files, places)) !== undefined)
     return await directEnvironments.grub(files, places);
-  throw new DeviceError(
+  throw new ClientError(
     'badBootEnvironment',
     `Cannot reach the boot environment: there is no ${places.fwEnvConfig}, no environment of GRUB in ` +
       `${places.grubDirectories.join(', ')}, and no tools for either are installed.`,
@@ -61,7 +61,7 @@ export async function openWhatIsThere(files: Files, places: EnvironmentPlaces): 
 async function requirePair(files: Files, fwEnvConfig: string): Promise<CopyPair> {
   const pair = await readPair(files, fwEnvConfig);
   if (pair !== undefined) return pair;
-  throw new DeviceError(
+  throw new ClientError(
     'badBootEnvironment',
     `Cannot reach the boot environment: there is no ${fwEnvConfig}.`,
   );
@@ -72,7 +72,7 @@ async function readPair(files: Files, fwEnvConfig: string): Promise<CopyPair | u
   if (bytes === undefined) return undefined;
   const [first, second, ...more] = parseFwEnvConfig(Buffer.from(bytes).toString());
   if (first !== undefined && second !== undefined && more.length === 0) return [first, second];
-  throw new DeviceError(
+  throw new ClientError(
     'badBootEnvironment',
     `Cannot use the boot environment of ${fwEnvConfig}: it must name two copies. With a single one, ` +
       'a power cut while it is written leaves a device that does not boot.',

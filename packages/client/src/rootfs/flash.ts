@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs';
 import { open, stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Processes } from '../system/system.ts';
 import { blockBytes, writeBlocks, type WrittenImage } from './block-writer.ts';
 import { ubiVolumeAt, writeUbiVolume } from './ubi-volume.ts';
@@ -25,7 +25,7 @@ export interface FlashNeeds {
 }
 
 /**
- * Writes an image to a device, as the program mender-flash does (client contract 4.3). Durable when resolved. Throws `DeviceError`
+ * Writes an image to a device, as the program mender-flash does (client contract 4.3). Durable when resolved. Throws `ClientError`
  * `badImage` when the size cannot be known, the input is too short, or the output is a kind of device that is not written so.
  */
 export async function flash(
@@ -49,7 +49,7 @@ export async function flash(
   });
   try {
     if ((await file.stat()).isCharacterDevice()) {
-      throw new DeviceError(
+      throw new ClientError(
         'badImage',
         `Cannot write to ${options.output}: it is a character device, and no UBI volume.`,
       );
@@ -60,7 +60,7 @@ export async function flash(
     });
     await file.sync();
     if (written.sizeBytes === sizeBytes) return written;
-    throw new DeviceError(
+    throw new ClientError(
       'badImage',
       `Unexpected end of input! ${options.input} has ${written.sizeBytes} of ${sizeBytes} bytes.`,
     );
@@ -72,7 +72,7 @@ export async function flash(
 async function sizeOfInput(input: string): Promise<number> {
   const size = input === '-' ? 0 : (await stat(input)).size;
   if (size > 0) return size;
-  throw new DeviceError('badImage', `The size of ${input} cannot be known: give it with --input-size.`);
+  throw new ClientError('badImage', `The size of ${input} cannot be known: give it with --input-size.`);
 }
 
 async function* firstBytes(

@@ -1,5 +1,5 @@
 import { open, type FileHandle } from 'node:fs/promises';
-import { DeviceError } from '../system/device-error.ts';
+import { codeOf } from '../client-error.ts';
 import { storageCallLimitMs, withinTime } from '../system/within-time.ts';
 
 /** What is done to a partition, as `node:fs` does it. */
@@ -27,7 +27,7 @@ export type OpenPartition = (path: string, flags: 'r+' | number) => Promise<Part
 const openFile: OpenPartition = async (path, flags): Promise<FileHandle> => open(path, flags);
 
 /**
- * Opens partitions of which every call ends, with `DeviceError` `storageHangs` after `limitMs` at the latest. A file that hangs is not
+ * Opens partitions of which every call ends, with `ClientError` `storageHangs` after `limitMs` at the latest. A file that hangs is not
  * closed: that would wait for the call that hangs.
  */
 export function openInTime(openPartition = openFile, limitMs = storageCallLimitMs): OpenPartition {
@@ -38,7 +38,7 @@ export function openInTime(openPartition = openFile, limitMs = storageCallLimitM
       try {
         return await withinTime(call(), what, limitMs);
       } catch (error) {
-        hangs ||= error instanceof DeviceError && error.code === 'storageHangs';
+        hangs ||= codeOf(error) === 'storageHangs';
         throw error;
       }
     };

@@ -1,6 +1,6 @@
 import { realpath, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Files } from '../system/system.ts';
 import { ubiNodeOf, ubiVolumeAt, ubiWordOfRoot, usualUbiClass, type UbiVolume } from './ubi-volume.ts';
 
@@ -33,7 +33,7 @@ export type PartitionPair = readonly [RootfsPartition, RootfsPartition];
 
 /**
  * The two partitions RootfsPartA and RootfsPartB name (client contract 17.1): device nodes, links to them, UBI volumes by number
- * (`ubi0_3`) or name (`ubi0:rootfsa`), or plain files that stand for partitions. Throws `DeviceError` `badPartitions`.
+ * (`ubi0_3`) or name (`ubi0:rootfsa`), or plain files that stand for partitions. Throws `ClientError` `badPartitions`.
  */
 export async function findPartitions(
   rootfsPartA: string,
@@ -41,7 +41,7 @@ export async function findPartitions(
   places = usualPlaces,
 ): Promise<PartitionPair> {
   if (rootfsPartA === '' || rootfsPartB === '') {
-    throw new DeviceError(
+    throw new ClientError(
       'badPartitions',
       'Cannot install a root file system: RootfsPartA and RootfsPartB are not both set in mender.conf.',
     );
@@ -52,7 +52,7 @@ export async function findPartitions(
   ] as const;
   const [a, b] = pair;
   if (a.path === b.path || a.number === b.number) {
-    throw new DeviceError(
+    throw new ClientError(
       'badPartitions',
       `Cannot tell the partitions apart: RootfsPartA is ${a.path} and RootfsPartB is ${b.path}; their numbers must differ.`,
     );
@@ -64,7 +64,7 @@ export async function findPartitions(
 export function partitionByNumber(pair: PartitionPair, bootPart: string | undefined): RootfsPartition {
   const found = pair.find(({ number }) => String(number) === bootPart?.trim());
   if (found !== undefined) return found;
-  throw new DeviceError(
+  throw new ClientError(
     'badPartitions',
     `The boot environment names partition ${bootPart ?? '(none)'} as active (mender_boot_part), ` +
       `and the configuration knows ${pair[0].number} and ${pair[1].number} (RootfsPartA, RootfsPartB).`,
@@ -77,7 +77,7 @@ export function otherPartition([a, b]: PartitionPair, one: RootfsPartition): Roo
 
 /**
  * The one of the pair this system runs from: whose device number the root directory has, or whose UBI volume is mounted there; where
- * that is neither's (an overlay, a plain file), the one that `root=` on the kernel command line names. Throws `DeviceError` `badPartitions` when that cannot
+ * that is neither's (an overlay, a plain file), the one that `root=` on the kernel command line names. Throws `ClientError` `badPartitions` when that cannot
  * be told, because writing to the running root file system would destroy the device.
  */
 export async function runningPartition(
@@ -97,7 +97,7 @@ export async function runningPartition(
   const path = root === undefined ? undefined : await resolved(await deviceOfRootParameter(root, places));
   const named = pair.find((partition) => partition.path === path);
   if (named !== undefined) return named;
-  throw new DeviceError(
+  throw new ClientError(
     'badPartitions',
     `Cannot tell which root file system is running: "/" is on neither ${pair[0].path} nor ${pair[1].path}, ` +
       `and root= in ${kernelCommandLine} is ${root ?? 'missing'}. Correct RootfsPartA and RootfsPartB.`,
@@ -125,18 +125,18 @@ async function findPartition(
     resolve(places.devices, (await ubiNodeOf(configured, places.ubiClass)) ?? configured),
   );
   if (path === undefined)
-    throw new DeviceError('badPartitions', `There is no ${configured} (${key} in mender.conf).`);
+    throw new ClientError('badPartitions', `There is no ${configured} (${key} in mender.conf).`);
   const status = await stat(path);
   const ubiVolume = await ubiVolumeAt(path, places.ubiClass);
   if (ubiVolume === undefined && !status.isBlockDevice() && !status.isFile()) {
-    throw new DeviceError(
+    throw new ClientError(
       'badPartitions',
       `Cannot install into ${path} (${key}): it is neither a block device, nor a UBI volume, nor a file.`,
     );
   }
   const digits = /\d+$/.exec(basename(path))?.[0];
   if (digits === undefined) {
-    throw new DeviceError(
+    throw new ClientError(
       'badPartitions',
       `Cannot tell the partition number of ${path} (${key}): no digits at its end.`,
     );

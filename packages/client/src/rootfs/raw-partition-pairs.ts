@@ -1,4 +1,4 @@
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Files } from '../system/system.ts';
 
 /** Two partitions for one thing, as raw-partitions.json describes them. */
@@ -22,7 +22,7 @@ const taken = new Set([
 
 /**
  * The pairs of this device by name: `{"kernel": {"A": "/dev/mmcblk0p5", "B": "/dev/mmcblk0p6", "variable": "kernel_part"}}`. Throws
- * `DeviceError` `badConfiguration` that names every fault.
+ * `ClientError` `badConfiguration` that names every fault.
  */
 export async function readPairDescriptions(
   files: Pick<Files, 'read'>,
@@ -30,7 +30,7 @@ export async function readPairDescriptions(
 ): Promise<ReadonlyMap<string, PairDescription>> {
   const bytes = await files.read(path, maxBytes);
   if (bytes === undefined) {
-    throw new DeviceError(
+    throw new ClientError(
       'badConfiguration',
       `There is no ${path}, which would say which partitions this device has.`,
     );
@@ -38,7 +38,7 @@ export async function readPairDescriptions(
   const entries = Object.entries(objectOf(Buffer.from(bytes).toString(), path));
   const faults = entries.flatMap(([name, pair]) => faultsOf(pair).map((fault) => `${name}: ${fault}`));
   if (faults.length > 0)
-    throw new DeviceError('badConfiguration', `Cannot use ${path}: ${faults.join('; ')}.`);
+    throw new ClientError('badConfiguration', `Cannot use ${path}: ${faults.join('; ')}.`);
   return new Map(entries as [string, PairDescription][]);
 }
 
@@ -47,9 +47,9 @@ function objectOf(text: string, path: string): Readonly<Record<string, unknown>>
     const value: unknown = JSON.parse(text);
     if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { ...value };
   } catch (error) {
-    throw new DeviceError('badConfiguration', `Cannot use ${path}: it is no JSON.`, error);
+    throw new ClientError('badConfiguration', `Cannot use ${path}: it is no JSON.`, { cause: error });
   }
-  throw new DeviceError('badConfiguration', `Cannot use ${path}: it must hold an object of pairs by name.`);
+  throw new ClientError('badConfiguration', `Cannot use ${path}: it must hold an object of pairs by name.`);
 }
 
 function faultsOf(pair: unknown): readonly string[] {

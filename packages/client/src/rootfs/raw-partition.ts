@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { PayloadFile } from '@tandem/artifact';
 import type { BootEnvironment } from '@tandem/boot-environment';
+import { ClientError } from '../client-error.ts';
 import type { PayloadInstaller } from '../deployment/payload-installer.ts';
-import { DeviceError } from '../system/device-error.ts';
 import type { System } from '../system/system.ts';
 import { openInTime, type OpenPartition } from './partition-file.ts';
 import {
@@ -57,7 +57,7 @@ export function rawPartition(options: RawPartitionOptions): PayloadInstaller {
       const { variable } = description;
       const inUse = pair.find(({ number }) => String(number) === variables.get(variable)?.trim());
       if (inUse !== undefined) return { pair, environment, variable, onTrial, inUse };
-      throw new DeviceError(
+      throw new ClientError(
         'badPartitions',
         `The boot environment's ${variable} is ${variables.get(variable) ?? 'missing'}, and the pair is ${pair[0].number} and ${pair[1].number}.`,
       );
@@ -66,7 +66,7 @@ export function rawPartition(options: RawPartitionOptions): PayloadInstaller {
     const running = await runningPartition(system.files, roots, options.kernelCommandLine, places);
     const chosen = partitionByNumber(roots, variables.get('mender_boot_part'));
     if (running.number !== chosen.number) {
-      throw new DeviceError(
+      throw new ClientError(
         'badPartitions',
         `The running root file system is ${running.path}, but the boot environment says partition ${chosen.number} (mender_boot_part). ` +
           'Which partition goes with it cannot be told.',
@@ -92,7 +92,7 @@ export function rawPartition(options: RawPartitionOptions): PayloadInstaller {
     async download(_payload, files, signal) {
       const { pair, onTrial, inUse } = await look(signal);
       if (onTrial) {
-        throw new DeviceError(
+        throw new ClientError(
           'wrongState',
           'Cannot install: an earlier update is neither committed nor rolled back (upgrade_available is 1).',
         );
@@ -129,7 +129,7 @@ export function rawPartition(options: RawPartitionOptions): PayloadInstaller {
       const { pair, variable, onTrial, inUse } = await look(signal);
       if (variable === undefined) return;
       if (onTrial && (await remembered(pair))?.number !== inUse.number) return;
-      throw new DeviceError(
+      throw new ClientError(
         'wrongState',
         `The device did not start with ${otherPartition(pair, inUse).path}: the bootloader has gone back (${variable}=${inUse.number}).`,
       );
@@ -140,7 +140,7 @@ export function rawPartition(options: RawPartitionOptions): PayloadInstaller {
       if (variable === undefined) return;
       const original = await remembered(pair);
       if (original === undefined || original.number === inUse.number)
-        throw new DeviceError('wrongState', 'Upgrade failed and was reverted: refusing to commit!');
+        throw new ClientError('wrongState', 'Upgrade failed and was reverted: refusing to commit!');
       // Else a commit that was cut off after its write.
       if (onTrial) await environment.write({ upgrade_available: '0', [`${variable}_before`]: '' });
     },
@@ -168,7 +168,7 @@ export function rawPartition(options: RawPartitionOptions): PayloadInstaller {
       const original = await remembered(pair);
       if (variable === undefined || original === undefined || (!onTrial && original.number === inUse.number))
         return;
-      throw new DeviceError('wrongState', `The device did not go back: ${variable} is ${inUse.number}.`);
+      throw new ClientError('wrongState', `The device did not go back: ${variable} is ${inUse.number}.`);
     },
 
     artifactFailure: () => Promise.resolve(),
@@ -197,7 +197,7 @@ async function pairOfArtifact({
   const pairs = await readPairDescriptions(system.files, pairsFile);
   const pair = pairs.get(name);
   if (pair !== undefined) return pair;
-  throw new DeviceError(
+  throw new ClientError(
     'badPartitions',
     `The artifact is for the partitions '${name}', and ${pairsFile} knows ${[...pairs.keys()].join(', ') || 'none'}.`,
   );
@@ -211,7 +211,7 @@ function nameIn(metaData: string): string {
   } catch {
     // Said below.
   }
-  throw new DeviceError(
+  throw new ClientError(
     'badImage',
     'The artifact does not say which partitions it is for: meta-data {"pair": "kernel"}.',
   );
@@ -223,8 +223,8 @@ async function* onlyFile(files: AsyncIterable<PayloadFile>): AsyncGenerator<Payl
   for await (const file of files) {
     count += 1;
     if (count > 1)
-      throw new DeviceError('badImage', 'An artifact for a partition must hold exactly one file.');
+      throw new ClientError('badImage', 'An artifact for a partition must hold exactly one file.');
     yield file;
   }
-  if (count === 0) throw new DeviceError('badImage', 'The artifact for a partition holds no file.');
+  if (count === 0) throw new ClientError('badImage', 'The artifact for a partition holds no file.');
 }

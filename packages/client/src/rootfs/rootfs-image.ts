@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { BootEnvironment } from '@tandem/boot-environment';
+import { ClientError } from '../client-error.ts';
 import type { PayloadInstaller } from '../deployment/payload-installer.ts';
-import { DeviceError } from '../system/device-error.ts';
 import type { System } from '../system/system.ts';
 import {
   findPartitions,
@@ -53,7 +53,7 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
       variables.get('mender_check_saveenv_canary') === '1' &&
       variables.get('mender_saveenv_canary') !== '1'
     ) {
-      throw new DeviceError(
+      throw new ClientError(
         'badBootEnvironment',
         'The bootloader never managed to save its environment (mender_saveenv_canary is not 1): ' +
           'it reads another place than fw_env.config names. An update could not be rolled back.',
@@ -86,12 +86,12 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
       for await (const file of files) {
         written += 1;
         if (written > 1)
-          throw new DeviceError('badImage', 'A root file system artifact must hold exactly one file.');
+          throw new ClientError('badImage', 'A root file system artifact must hold exactly one file.');
         // A UBI volume is written as a whole: it cannot be gone on with in the middle.
         const canGoOn = inactive.ubiVolume === undefined;
         await writeImage(system, inactive, file, signal, { open, progress: canGoOn ? progress : undefined });
       }
-      if (written === 0) throw new DeviceError('badImage', 'The root file system artifact holds no file.');
+      if (written === 0) throw new ClientError('badImage', 'The root file system artifact holds no file.');
     },
 
     async storedContent({ target, bytes }, signal) {
@@ -119,7 +119,7 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
     artifactVerifyReboot: step(async (signal) => {
       const situation = await look(signal);
       if (!situation.onTrial) {
-        throw new DeviceError(
+        throw new ClientError(
           'wrongState',
           'The new root file system did not start: the bootloader has gone back to the old one (upgrade_available is not 1).',
         );
@@ -137,10 +137,10 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
         !situation.onTrial && runsChosen && original !== undefined && original.number !== running.number;
       if (alreadyDone) return;
       if (!situation.onTrial) {
-        throw new DeviceError('wrongState', 'Upgrade failed and was reverted: refusing to commit!');
+        throw new ClientError('wrongState', 'Upgrade failed and was reverted: refusing to commit!');
       }
       if (!runsChosen) {
-        throw new DeviceError(
+        throw new ClientError(
           'wrongState',
           `Refusing to commit: the new root file system (${situation.chosen.path}) has not been started yet. Reboot first.`,
         );
@@ -165,7 +165,7 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
     artifactVerifyRollbackReboot: step(async (signal) => {
       const situation = await look(signal);
       if (situation.onTrial) {
-        throw new DeviceError(
+        throw new ClientError(
           'wrongState',
           'The device did not go back to its old root file system: upgrade_available is 1.',
         );
@@ -195,7 +195,7 @@ async function inTime(
   either.addEventListener('abort', onEnd, { once: true });
   const timer = setTimeout(() => {
     timeUp.abort(
-      new DeviceError('timedOut', `The step took more than ${timeoutMs / 1000} s (ModuleTimeoutSeconds).`),
+      new ClientError('timedOut', `The step took more than ${timeoutMs / 1000} s (ModuleTimeoutSeconds).`),
     );
   }, timeoutMs);
   try {
@@ -220,7 +220,7 @@ interface Situation {
 /** The one that is not running, while no trial of it is under way. */
 async function partitionToWrite(situation: Situation): Promise<RootfsPartition> {
   if (situation.onTrial) {
-    throw new DeviceError(
+    throw new ClientError(
       'wrongState',
       'Cannot install: an earlier update is neither committed nor rolled back (upgrade_available is 1).',
     );
@@ -232,7 +232,7 @@ async function partitionToWrite(situation: Situation): Promise<RootfsPartition> 
 async function assertRunning({ chosen, running }: Situation): Promise<RootfsPartition> {
   const found = await running();
   if (found.number === chosen.number) return found;
-  throw new DeviceError(
+  throw new ClientError(
     'badPartitions',
     `The running root file system is ${found.path}, but the boot environment says partition ${chosen.number} ` +
       `(mender_boot_part). Nothing is touched until they agree; look at fw_env.config and the bootloader.`,

@@ -1,5 +1,5 @@
 import type { BootEnvironment } from '@tandem/boot-environment';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Processes } from '../system/system.ts';
 
 export interface EnvironmentTools {
@@ -35,7 +35,7 @@ export function toolEnvironment(
     const how = result.timedOut
       ? 'took more than 60 s'
       : `ended with ${result.signal ?? `exit code ${result.exitCode}`}`;
-    throw new DeviceError('badBootEnvironment', `${program} ${how}: ${result.stderr.trim().slice(0, 500)}`);
+    throw new ClientError('badBootEnvironment', `${program} ${how}: ${result.stderr.trim().slice(0, 500)}`);
   };
 
   const read = async () => {
@@ -57,7 +57,7 @@ export function toolEnvironment(
     // A tool that takes no spaces may refuse the line or store something else; both is an answer.
     await runTool(tools.set, ['-s', '-'], `${probeVariable} 1\n`).catch((error: unknown) => {
       signal.throwIfAborted();
-      if (!(error instanceof DeviceError)) throw error;
+      if (!(error instanceof ClientError)) throw error;
     });
     return (await read()).get(probeVariable) === '1' ? ' ' : '=';
   };
@@ -71,7 +71,7 @@ export function toolEnvironment(
       const now = await read();
       const lost = Object.entries(changes).filter(([name, value]) => (now.get(name) ?? '') !== value);
       if (lost.length === 0) return;
-      throw new DeviceError(
+      throw new ClientError(
         'badBootEnvironment',
         `${tools.set} did not store ${lost.map(([name, value]) => `${name}=${value}`).join(', ')}.`,
       );

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Processes } from '../system/system.ts';
 import { storageCallLimitMs } from '../system/within-time.ts';
 
@@ -66,7 +66,7 @@ const longestUpdateMs = 2 ** 31 - 1;
  * Writes a volume from its beginning to `sizeBytes`, by `ubiupdatevol` (ioctl UBI_IOCVOLUP, which Node does not have). From its start
  * until the last byte is there the kernel holds the volume for broken and does not mount it: half an image never boots.
  *
- * Throws `DeviceError` `writeFailed` when the program fails, `storageHangs` when it takes no more bytes, and what the content throws.
+ * Throws `ClientError` `writeFailed` when the program fails, `storageHangs` when it takes no more bytes, and what the content throws.
  */
 export async function writeUbiVolume(
   processes: Pick<Processes, 'start'>,
@@ -81,7 +81,7 @@ export async function writeUbiVolume(
   const updating = processes.start('ubiupdatevol', [path, `--size=${sizeBytes}`, '-'], {
     input: inTime(content, limitMs, () => {
       stalled.abort(
-        new DeviceError(
+        new ClientError(
           'storageHangs',
           `ubiupdatevol has taken no byte for ${path} for ${limitMs / 1000} s: the flash hangs.`,
         ),
@@ -92,7 +92,7 @@ export async function writeUbiVolume(
   });
   const { exitCode, signal: endedBy, stderr } = await updating.exited;
   if (exitCode === 0) return;
-  throw new DeviceError(
+  throw new ClientError(
     'writeFailed',
     `ubiupdatevol ${path} ended with ${endedBy ?? `exit code ${exitCode}`}: ${stderr.trim().slice(0, 500)}. ` +
       'The volume counts as broken until it is written anew; the running system is untouched.',

@@ -1,6 +1,6 @@
 import { readFile, stat } from 'node:fs/promises';
+import { ClientError } from '../client-error.ts';
 import type { DownloadProgress } from '../deployment/payload-installer.ts';
-import { DeviceError } from '../system/device-error.ts';
 import type { Log, System } from '../system/system.ts';
 import { blockBytes, writeBlocks, type WrittenImage } from './block-writer.ts';
 import { openInTime, type OpenPartition } from './partition-file.ts';
@@ -28,7 +28,7 @@ export interface WriteImageOptions {
  * Writes an image into the partition that is not running, and reads all of it back. When this resolves, the medium holds the
  * image; the boot flag is not touched here.
  *
- * Throws `DeviceError`: `badImage`, with nothing written, when the image does not fit or is empty; `writeFailed` when the
+ * Throws `ClientError`: `badImage`, with nothing written, when the image does not fit or is empty; `writeFailed` when the
  * medium does not hold what was written; and whatever the content throws, with the partition then holding rubbish, which is
  * no harm as long as the flag stands.
  */
@@ -39,10 +39,10 @@ export async function writeImage(
   signal: AbortSignal,
   { open = openInTime(), progress }: WriteImageOptions = {},
 ): Promise<WrittenImage> {
-  if (image.sizeBytes === 0) throw new DeviceError('badImage', `Cannot install ${image.name}: it is empty.`);
+  if (image.sizeBytes === 0) throw new ClientError('badImage', `Cannot install ${image.name}: it is empty.`);
   const capacityBytes = await capacityOf(partition);
   if (image.sizeBytes > capacityBytes) {
-    throw new DeviceError(
+    throw new ClientError(
       'badImage',
       `Cannot install ${image.name} into ${partition.path}: ` +
         `the image has ${image.sizeBytes} bytes and the partition ${capacityBytes}.`,
@@ -55,7 +55,7 @@ export async function writeImage(
   log('info', `Writing ${image.name}, ${image.sizeBytes} bytes, to ${partition.path}${where}.`);
   const written = await writeAndSync(partition, image, signal, { open, progress });
   if (written.sizeBytes !== image.sizeBytes) {
-    throw new DeviceError(
+    throw new ClientError(
       'badImage',
       `${image.name} ended after ${written.sizeBytes} of ${image.sizeBytes} bytes. The running system is untouched.`,
     );
@@ -105,7 +105,7 @@ async function writeVolume(
 ): Promise<WrittenImage> {
   const { name, sizeBytes, content, resumedAt = 0 } = image;
   if (resumedAt > 0)
-    throw new DeviceError(
+    throw new ClientError(
       'badImage',
       `${name} cannot go on in the middle of ${partition.path}: it is a UBI volume.`,
     );
@@ -130,7 +130,7 @@ async function checkReadBack(
 ): Promise<void> {
   const found = await sha256ReadBack(path, sizeBytes, log, signal, open);
   if (found === sha256) return;
-  throw new DeviceError(
+  throw new ClientError(
     'writeFailed',
     `${path} does not hold what was written to it (SHA-256 ${found}, expected ${sha256}): ` +
       'the medium is failing. The running system is untouched.',
@@ -170,7 +170,7 @@ async function unmountIfMounted(
   log('warning', `${path} is mounted; unmounting it.`);
   const result = await processes.run('umount', [path], { timeoutMs: 60_000, signal });
   if (result.exitCode === 0 && !(await isMounted())) return;
-  throw new DeviceError(
+  throw new ClientError(
     'badPartitions',
     `Cannot install into ${path}: it is mounted and cannot be unmounted (${result.stderr.trim().slice(0, 300)}).`,
   );

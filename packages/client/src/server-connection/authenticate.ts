@@ -1,8 +1,8 @@
+import { ClientError } from '../client-error.ts';
 import type { DeviceKey } from '../identity/device-key.ts';
 import type { Clock, Log } from '../system/system.ts';
 import { exchange, type HttpAnswer, type SendHttp } from './http-exchange.ts';
 import { retryAfterMs } from './retry-after.ts';
-import { ServerError } from './server-error.ts';
 
 /** A server that has accepted this device, and the token it gave. */
 export interface Session {
@@ -22,7 +22,7 @@ const path = '/api/devices/v1/authentication/auth_requests';
 const largestAnswerBytes = 64 * 1024;
 
 /**
- * Asks the servers, in order, to accept this device (client contract 7.3), until one does. Throws a `ServerError` that tells
+ * Asks the servers, in order, to accept this device (client contract 7.3), until one does. Throws a `ClientError` that tells
  * of all of them, of code `unauthorized` when any answered that it does not know or accept the device.
  */
 export async function authenticate(
@@ -45,7 +45,7 @@ export async function authenticate(
     'X-MEN-Signature': await key.sign(body, signal),
     Authorization: 'API_KEY',
   };
-  const failures: ServerError[] = [];
+  const failures: ClientError[] = [];
   for (const serverUrl of servers) {
     try {
       const request = { method: 'POST', url: `${serverUrl}${path}`, headers, body } as const;
@@ -55,7 +55,7 @@ export async function authenticate(
       log('info', `Authenticated with ${serverUrl}.`);
       return { serverUrl, token };
     } catch (error) {
-      if (!(error instanceof ServerError)) throw error;
+      if (!(error instanceof ClientError)) throw error;
       failures.push(error);
     }
   }
@@ -63,15 +63,15 @@ export async function authenticate(
 }
 
 /** One error for all servers; that one of them knows us and says no weighs more than that others are not there. */
-function allFailed(failures: readonly ServerError[]): ServerError {
+function allFailed(failures: readonly ClientError[]): ClientError {
   const worst = failures.find(({ code }) => code === 'unauthorized') ?? failures.at(-1);
   if (worst === undefined) {
-    return new ServerError(
+    return new ClientError(
       'unreachable',
       'Cannot authenticate: no server is configured. Set ServerURL in mender.conf.',
     );
   }
-  return new ServerError(worst.code, failures.map(({ message }) => message).join(' '), {
+  return new ClientError(worst.code, failures.map(({ message }) => message).join(' '), {
     status: worst.status,
     retryAfterMs: worst.retryAfterMs,
     cause: worst,
@@ -85,20 +85,20 @@ function tokenOf({ status, headers, body }: HttpAnswer, serverUrl: string, nowMs
   const text = Buffer.from(body).toString().trim();
   if (status === 200) {
     if (tokenPattern.test(text)) return text;
-    throw new ServerError('badAnswer', `Cannot authenticate with ${serverUrl}: the answer is not a token.`, {
+    throw new ClientError('badAnswer', `Cannot authenticate with ${serverUrl}: the answer is not a token.`, {
       status,
     });
   }
   const told = errorTextOf(body);
   const reason = `it answered ${status}${told === undefined ? '' : ` (${told})`}`;
   if (status === 401) {
-    throw new ServerError(
+    throw new ClientError(
       'unauthorized',
       `Cannot authenticate with ${serverUrl}: ${reason}. Accept this device on the server.`,
       { status },
     );
   }
-  throw new ServerError('refused', `Cannot authenticate with ${serverUrl}: ${reason}.`, {
+  throw new ClientError('refused', `Cannot authenticate with ${serverUrl}: ${reason}.`, {
     status,
     retryAfterMs: status === 429 || status === 503 ? retryAfterMs(headers['retry-after'], nowMs) : undefined,
   });

@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, describe, test, type TestContext } from 'node:test';
 import { generate } from 'selfsigned';
+import { ClientError } from '../client-error.ts';
 import { loadOrMakeDeviceKey } from '../identity/key-file.ts';
 import { canonicalJson, readIdentityData } from '../identity/identity-data.ts';
 import { linuxFiles } from '../system/linux-files.ts';
@@ -17,7 +18,6 @@ import { authenticate } from './authenticate.ts';
 import { connectToServer, type ServerConnectionOptions } from './connect-to-server.ts';
 import { sendHttp, type HttpLimits } from './http-exchange.ts';
 import { retryAfterMs } from './retry-after.ts';
-import { ServerError } from './server-error.ts';
 import { keepSession } from './session-source.ts';
 import { loadTrust, type TrustOptions } from './tls-trust.ts';
 
@@ -373,7 +373,7 @@ describe('asking for a deployment', () => {
     );
     const { connection } = await connect([server.url]);
     await assert.rejects(connection.nextDeployment({}, forever), (error: unknown) => {
-      assert.ok(error instanceof ServerError && error.code === 'badAnswer');
+      assert.ok(error instanceof ClientError && error.code === 'badAnswer');
       for (const part of ['id is not', 'uri is not', 'artifact_name is missing', 'device_types_compatible']) {
         assert.match(error.message, new RegExp(part));
       }

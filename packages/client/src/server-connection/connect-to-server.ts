@@ -1,3 +1,4 @@
+import { ClientError } from '../client-error.ts';
 import type { Clock, Log } from '../system/system.ts';
 import { errorTextOf, type Session } from './authenticate.ts';
 import { parseDeploymentOffer } from './deployment-offer.ts';
@@ -13,7 +14,6 @@ import {
 import { resumableDownload, type DownloadOptions } from './resumable-download.ts';
 import { retryAfterMs } from './retry-after.ts';
 import type { ServerConnection } from './server-connection.ts';
-import { ServerError } from './server-error.ts';
 import type { SessionSource } from './session-source.ts';
 
 export interface ServerConnectionOptions {
@@ -65,7 +65,7 @@ export function connectToServer(options: ServerConnectionOptions): ServerConnect
     try {
       return await exchange(send, request, largestAnswerBytes, signal);
     } catch (error) {
-      if (error instanceof ServerError && error.code === 'unreachable') leave();
+      if (error instanceof ClientError && error.code === 'unreachable') leave();
       throw error;
     }
   };
@@ -97,7 +97,7 @@ export function connectToServer(options: ServerConnectionOptions): ServerConnect
         if (answer.status === 204) return 'nothingToDo';
         if (answer.status === 200) return parseDeploymentOffer(answer);
       }
-      throw new ServerError('refused', 'The server knows none of the ways to ask for a deployment (404).', {
+      throw new ClientError('refused', 'The server knows none of the ways to ask for a deployment (404).', {
         status: 404,
       });
     },
@@ -154,10 +154,10 @@ function waysToAsk(provides: Readonly<Record<string, string>>): readonly Call[] 
   ];
 }
 
-function unexpected(call: Call, { status, headers, body }: HttpAnswer, nowMs: number): ServerError {
+function unexpected(call: Call, { status, headers, body }: HttpAnswer, nowMs: number): ClientError {
   const told = errorTextOf(body);
   const redirected = status >= 300 && status < 400 ? '; redirects are not followed, correct ServerURL' : '';
-  return new ServerError(
+  return new ClientError(
     status === 401 ? 'unauthorized' : 'refused',
     `The server refused ${call.method} ${withoutQuery(call.path)} with ${status}` +
       `${told === undefined ? '' : ` (${told})`}${redirected}${isWebPage(headers) ? webPageHint : ''}.`,

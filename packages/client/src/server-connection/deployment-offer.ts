@@ -1,11 +1,11 @@
+import { ClientError } from '../client-error.ts';
 import { isWebPage, webPageHint, type HttpAnswer } from './http-exchange.ts';
 import type { DeploymentOffer } from './server-connection.ts';
-import { ServerError } from './server-error.ts';
 
 /** Identifiers become names of files; what could leave a directory is no identifier. */
 const idPattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/;
 
-/** The offer in the answer to a poll (client contract 9.1). Throws `ServerError` `badAnswer` naming all faults. */
+/** The offer in the answer to a poll (client contract 9.1). Throws `ClientError` `badAnswer` naming all faults. */
 export function parseDeploymentOffer({
   body,
   headers,
@@ -13,7 +13,7 @@ export function parseDeploymentOffer({
   const json = parseJson(body);
   if (json === undefined) {
     const hint = isWebPage(headers) ? webPageHint : '';
-    throw new ServerError('badAnswer', `Cannot use the deployment the server offers: it is not JSON${hint}.`);
+    throw new ClientError('badAnswer', `Cannot use the deployment the server offers: it is not JSON${hint}.`);
   }
   const faults: string[] = [];
   const root = objectOf(json);
@@ -31,7 +31,7 @@ export function parseDeploymentOffer({
   if (uri !== '' && !(URL.canParse(uri) && /^https?:/i.test(uri)))
     faults.push('artifact.source.uri is not an address');
   if (faults.length > 0) {
-    throw new ServerError('badAnswer', `Cannot use the deployment the server offers: ${faults.join('; ')}.`);
+    throw new ClientError('badAnswer', `Cannot use the deployment the server offers: ${faults.join('; ')}.`);
   }
   return { deploymentId, artifactName, deviceTypes, uri };
 }

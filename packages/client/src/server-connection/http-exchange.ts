@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
+import { ClientError } from '../client-error.ts';
 import { beginRequest, type HttpTrust } from './begin-request.ts';
 import { clockFaultOf, type ClockState } from './clock-fault.ts';
-import { ServerError } from './server-error.ts';
 
 export interface HttpLimits {
   /** To have a connection, TLS included. */
@@ -32,7 +32,7 @@ export type SendHttp = (request: HttpRequest, signal: AbortSignal) => Promise<In
 
 /**
  * Sends a request over a connection of its own, through a proxy where one is set, and gives the answer as soon as its head is
- * there. Redirects are not followed. Throws `ServerError` `unreachable` (with `retryAfterMs` when it is a matter of the clock), or the
+ * there. Redirects are not followed. Throws `ClientError` `unreachable` (with `retryAfterMs` when it is a matter of the clock), or the
  * signal's reason.
  */
 export function sendHttp(
@@ -56,12 +56,12 @@ async function withClockFault(
   error: unknown,
   { method, url }: HttpRequest,
   clockState: (() => Promise<ClockState>) | undefined,
-): Promise<ServerError | undefined> {
-  if (!(error instanceof ServerError) || !(error.cause instanceof Error)) return undefined;
+): Promise<ClientError | undefined> {
+  if (!(error instanceof ClientError) || !(error.cause instanceof Error)) return undefined;
   const code = 'code' in error.cause ? error.cause.code : undefined;
   const fault = clockFaultOf(code, (await clockState?.()) ?? { now: NaN, synchronised: undefined });
   if (fault === undefined) return undefined;
-  return new ServerError('unreachable', `Cannot ${method} ${withoutQuery(url)}: ${fault.reason}.`, {
+  return new ClientError('unreachable', `Cannot ${method} ${withoutQuery(url)}: ${fault.reason}.`, {
     cause: error.cause,
     retryAfterMs: fault.retryAfterMs,
   });
@@ -71,7 +71,7 @@ function sendOnce(trust: HttpTrust, userAgent: string, limits: HttpLimits): Send
   return async ({ method, url, headers = {}, body }, signal) => {
     signal.throwIfAborted();
     const unreachable = (reason: string, cause?: unknown) =>
-      new ServerError('unreachable', `Cannot ${method} ${withoutQuery(url)}: ${reason}.`, { cause });
+      new ClientError('unreachable', `Cannot ${method} ${withoutQuery(url)}: ${reason}.`, { cause });
     const head = {
       method,
       headers: {
@@ -98,7 +98,7 @@ function sendOnce(trust: HttpTrust, userAgent: string, limits: HttpLimits): Send
       outgoing.on('error', (error) => {
         settled();
         signal.removeEventListener('abort', onAbort);
-        reject(error instanceof ServerError || signal.aborted ? error : unreachable(reasonOf(error), error));
+        reject(error instanceof ClientError || signal.aborted ? error : unreachable(reasonOf(error), error));
       });
       outgoing.once('response', (response) => {
         settled();
@@ -126,7 +126,7 @@ export async function exchange(
   for await (const chunk of readBody(response, request.url, signal, limits)) {
     total += chunk.length;
     if (total > maxBodyBytes) {
-      throw new ServerError(
+      throw new ClientError(
         'badAnswer',
         `Cannot use the answer to ${request.method} ${withoutQuery(request.url)}: it is longer than ${maxBodyBytes} bytes.`,
       );
@@ -137,7 +137,7 @@ export async function exchange(
 }
 
 /**
- * The body of an answer, piece by piece. Throws `ServerError` `unreachable` when it breaks off, or when nothing comes for
+ * The body of an answer, piece by piece. Throws `ClientError` `unreachable` when it breaks off, or when nothing comes for
  * `idleMs` (time the reader takes does not count), and the signal's reason when aborted.
  */
 export async function* readBody(
@@ -147,7 +147,7 @@ export async function* readBody(
   limits: HttpLimits = httpLimits,
 ): AsyncGenerator<Uint8Array> {
   const broken = (reason: string, cause?: unknown) =>
-    new ServerError('unreachable', `The answer from ${withoutQuery(url)} broke off: ${reason}.`, { cause });
+    new ClientError('unreachable', `The answer from ${withoutQuery(url)} broke off: ${reason}.`, { cause });
   let waiting = true;
   const idle = setTimeout(() => {
     if (waiting) response.destroy(broken(`nothing came for ${limits.idleMs / 1000} s`));
@@ -161,7 +161,7 @@ export async function* readBody(
     }
   } catch (error) {
     if (signal.aborted) throw asError(signal.reason);
-    throw error instanceof ServerError ? error : broken(reasonOf(error), error);
+    throw error instanceof ClientError ? error : broken(reasonOf(error), error);
   } finally {
     clearTimeout(idle);
     response.destroy();

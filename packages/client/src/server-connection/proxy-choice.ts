@@ -1,5 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 
 /** A proxy to go through. */
 export interface Proxy {
@@ -20,7 +20,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 /**
  * The proxies of the environment (client contract 5.3): http_proxy and https_proxy by the scheme of the target, and no_proxy, a list
  * separated by spaces or commas of `host` (with all below it), `.suffix`, `host:port`, addresses, networks as `10.0.0.0/8`, and `*`.
- * Names in capitals count as well. Throws `DeviceError` `badConfiguration` that lists every problem.
+ * Names in capitals count as well. Throws `ClientError` `badConfiguration` that lists every problem.
  */
 export function proxiesOf(environment: Environment): ProxyFor {
   const problems: string[] = [];
@@ -31,7 +31,7 @@ export function proxiesOf(environment: Environment): ProxyFor {
     .filter((entry) => entry !== '')
     .map((entry) => exceptionOf(entry, problems));
   if (problems.length > 0) {
-    throw new DeviceError(
+    throw new ClientError(
       'badConfiguration',
       `Cannot use the proxies of the environment: ${problems.join('; ')}.`,
     );

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { ClientError } from '../client-error.ts';
 import type { Clock, Log } from '../system/system.ts';
 import {
   differenceOf,
@@ -17,7 +18,6 @@ import {
   type SendHttp,
 } from './http-exchange.ts';
 import { retryAfterMs } from './retry-after.ts';
-import { ServerError } from './server-error.ts';
 
 export interface DownloadOptions {
   readonly send: SendHttp;
@@ -60,7 +60,7 @@ const refusedLink: ReadonlySet<number | undefined> = new Set([401, 403, 404, 410
  *
  * A server that cannot be reached at the first request, or is busy, is waited for in the same way.
  *
- * Throws `ServerError`: `refused` for another answer than 200 to the first request, `artifactChanged` when the whole is not the one
+ * Throws `ClientError`: `refused` for another answer than 200 to the first request, `artifactChanged` when the whole is not the one
  * that was begun, so that it can only be fetched from its first byte, and `downloadFailed` for anything else after that.
  */
 export async function* resumableDownload(
@@ -122,12 +122,12 @@ async function* span(
       }
       const last = end ?? line.identity?.totalBytes;
       if (last === undefined || offset === last) return;
-      throw new ServerError(
+      throw new ClientError(
         'unreachable',
         `The answer from ${withoutQuery(line.uri)} ended after ${offset} of ${last} bytes.`,
       );
     } catch (error) {
-      if (signal.aborted || !(error instanceof ServerError) || error.code !== 'unreachable') throw error;
+      if (signal.aborted || !(error instanceof ClientError) || error.code !== 'unreachable') throw error;
       // Without a length nothing can be asked for by range.
       if (begun && line.identity === undefined) throw error;
       await waitToGoOn(line, offset, error, signal);
@@ -135,10 +135,10 @@ async function* span(
   }
 }
 
-async function waitToGoOn(line: Line, offset: number, error: ServerError, signal: AbortSignal) {
+async function waitToGoOn(line: Line, offset: number, error: ClientError, signal: AbortSignal) {
   const { attempts, longestWaitMs, log, clock } = line.options;
   if (line.fruitless >= attempts) {
-    throw new ServerError(
+    throw new ClientError(
       'downloadFailed',
       `Giving up on resuming the download of ${withoutQuery(line.uri)} after ${attempts} attempts: ${error.message}`,
       { cause: error },
@@ -171,7 +171,7 @@ async function answer(
     if (status === 200 && identity === undefined) {
       if (isWebPage(response.headers)) {
         response.destroy();
-        throw new ServerError(
+        throw new ClientError(
           'badAnswer',
           `Cannot download ${withoutQuery(uri)}: the answer is not an artifact${webPageHint}.`,
         );
@@ -195,7 +195,7 @@ async function answer(
     }
     throw identity === undefined
       ? refused(response, uri, line.options.clock.now())
-      : new ServerError(
+      : new ClientError(
           fault.changed ? 'artifactChanged' : 'downloadFailed',
           `Cannot resume the download of ${withoutQuery(uri)} at byte ${offset}: ${fault.reason}.`,
           { status },
@@ -203,8 +203,8 @@ async function answer(
   }
 }
 
-function tooMuch(uri: string, last: number): ServerError {
-  return new ServerError(
+function tooMuch(uri: string, last: number): ClientError {
+  return new ClientError(
     'downloadFailed',
     `Cannot use the answer from ${withoutQuery(uri)}: it goes on behind byte ${last}, which is its last.`,
   );
@@ -260,16 +260,16 @@ function isBusy(status: number): boolean {
   return status >= 500 || status === 429;
 }
 
-function busy(uri: string, { statusCode }: IncomingMessage): ServerError {
-  return new ServerError('unreachable', `${withoutQuery(uri)} answered ${statusCode}.`, {
+function busy(uri: string, { statusCode }: IncomingMessage): ClientError {
+  return new ClientError('unreachable', `${withoutQuery(uri)} answered ${statusCode}.`, {
     status: statusCode,
   });
 }
 
-function refused(response: IncomingMessage, uri: string, nowMs: number): ServerError {
+function refused(response: IncomingMessage, uri: string, nowMs: number): ClientError {
   const status = response.statusCode ?? 0;
   const redirected = status >= 300 && status < 400 ? '; redirects are not followed' : '';
-  return new ServerError(
+  return new ClientError(
     'refused',
     `Cannot download ${withoutQuery(uri)}: the server answered ${status}${redirected}.`,
     {

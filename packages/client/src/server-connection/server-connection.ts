@@ -33,7 +33,7 @@ export interface InventoryAttribute {
 
 /**
  * The server as the daemon sees it. Tokens, the list of servers, a fresh token after a 401 and one retry are matters of the
- * implementation. Each method makes one attempt (download resumes by itself) and throws `ServerError` when it fails; how long
+ * implementation. Each method makes one attempt (download resumes by itself) and throws `ClientError` when it fails; how long
  * to wait before the next attempt is the caller's matter, with `error.retryAfterMs` when the server asked for a time.
  */
 export interface ServerConnection {

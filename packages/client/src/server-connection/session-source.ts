@@ -2,7 +2,7 @@ import type { Session } from './authenticate.ts';
 
 /** Where requests get the address of a server that accepts this device, and the token it gave. */
 export interface SessionSource {
-  /** The session there is, or a new one. Throws `ServerError` when there can be none, or the signal's reason. */
+  /** The session there is, or a new one. Throws `ClientError` when there can be none, or the signal's reason. */
   current(signal: AbortSignal): Promise<Session>;
   /** This session is of no use any more: the next `current` gives another. Does nothing when there is a newer one. */
   drop(session: Session): void;

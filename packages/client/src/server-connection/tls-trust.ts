@@ -1,7 +1,7 @@
 import { rootCertificates, createSecureContext } from 'node:tls';
+import { ClientError } from '../client-error.ts';
 import type { Log, Files } from '../system/system.ts';
 import type { HttpTrust } from './begin-request.ts';
-import { ServerError } from './server-error.ts';
 
 export interface TrustOptions {
   /** PEM file of certificates trusted beside the system's; '' for none. */
@@ -27,7 +27,7 @@ const largestPemBytes = 4 * 1024 * 1024;
  * list only where the system has none.
  *
  * A server certificate that cannot be loaded is a warning (client contract 6.1): the system's list may do. A client
- * certificate that cannot be loaded throws `ServerError`.
+ * certificate that cannot be loaded throws `ClientError`.
  */
 export async function loadTrust(
   files: Pick<Files, 'read'>,
@@ -79,8 +79,8 @@ async function clientIdentity(
   throw badClientIdentity(clientCertificate, clientKey, fault);
 }
 
-function badClientIdentity(certificate: string, key: string, reason: string): ServerError {
-  return new ServerError(
+function badClientIdentity(certificate: string, key: string, reason: string): ClientError {
+  return new ClientError(
     'unreachable',
     `Cannot use the client certificate ${certificate} with the key ${key}: ${reason}. Correct HttpsClient in mender.conf.`,
   );

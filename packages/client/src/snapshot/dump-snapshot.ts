@@ -3,7 +3,7 @@ import { open, stat } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import { fileSystemOf, type FileSystem, type KernelFiles } from './file-system.ts';
 import { freeze, type Frozen, type FreezeNeeds } from './frozen.ts';
 
@@ -35,7 +35,7 @@ export interface SnapshotNeeds extends FreezeNeeds {
  * Writes a whole file system to `output`, as it is at one moment: it is frozen while it is read (client contract 4.2). Its writers wait
  * meanwhile, and go on at the end, also when this process is killed, or when nobody takes the output for 30 s.
  *
- * Throws `DeviceError` `noSnapshot`; what was written until then is no snapshot.
+ * Throws `ClientError` `noSnapshot`; what was written until then is no snapshot.
  */
 export async function dumpSnapshot(
   options: SnapshotOptions,
@@ -61,13 +61,13 @@ async function refuseOwnGround(
   if (writableAt === undefined) return;
   for (const path of mustNotBeFrozen) {
     if ((await stat(path).catch(() => undefined))?.dev !== deviceNumber) continue;
-    throw new DeviceError(
+    throw new ClientError(
       'noSnapshot',
       `Cannot freeze ${device}: ${path} is on it, and the client must be able to write there. Keep it on a partition of its own.`,
     );
   }
   if (writesTo.includes(deviceNumber)) {
-    throw new DeviceError(
+    throw new ClientError(
       'noSnapshot',
       `Cannot write a snapshot of ${device} into a file on it: it is frozen meanwhile. Send it elsewhere.`,
     );
@@ -122,7 +122,7 @@ async function* read(device: string, sizeBytes: number): AsyncGenerator<Buffer> 
     for (let position = 0; position < sizeBytes;) {
       const { bytesRead } = await file.read(piece, 0, piece.length, position);
       if (bytesRead === 0)
-        throw new DeviceError('noSnapshot', `${device} ends after ${position} of ${sizeBytes} bytes.`);
+        throw new ClientError('noSnapshot', `${device} ends after ${position} of ${sizeBytes} bytes.`);
       // A copy, since whoever takes it may do so later, and the next piece goes to the same place.
       yield Buffer.from(piece.subarray(0, Math.min(bytesRead, sizeBytes - position)));
       position += bytesRead;

@@ -1,5 +1,5 @@
 import { readFile, realpath, stat } from 'node:fs/promises';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 
 /** A file system on a block device of its own. */
 export interface FileSystem {
@@ -27,7 +27,7 @@ export const kernelFiles: KernelFiles = {
 };
 
 /**
- * The file system a path is on, or that is on the block device the path is. Throws `DeviceError` `noSnapshot` for one without a block
+ * The file system a path is on, or that is on the block device the path is. Throws `ClientError` `noSnapshot` for one without a block
  * device (overlay, tmpfs, btrfs, UBI), which cannot be read as a whole.
  */
 export async function fileSystemOf(path: string, kernel: KernelFiles = kernelFiles): Promise<FileSystem> {
@@ -36,7 +36,7 @@ export async function fileSystemOf(path: string, kernel: KernelFiles = kernelFil
   const [major, minor] = majorAndMinor(deviceNumber);
   const name = `${major}:${minor}`;
   if (major === 0) {
-    throw new DeviceError(
+    throw new ClientError(
       'noSnapshot',
       `Cannot make a snapshot of ${path}: its file system is on no block device (overlay, tmpfs and the like).`,
     );
@@ -44,7 +44,7 @@ export async function fileSystemOf(path: string, kernel: KernelFiles = kernelFil
   const about = `${kernel.blockDevices}/${name}`;
   const node = /^DEVNAME=(.+)$/m.exec(await readFile(`${about}/uevent`, 'utf8'))?.[1];
   if (node === undefined)
-    throw new DeviceError(
+    throw new ClientError(
       'noSnapshot',
       `Cannot make a snapshot of ${path}: the kernel names no device for ${name}.`,
     );

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { DeviceError } from '../system/device-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Processes } from '../system/system.ts';
 
 /** While it holds, nothing is written to the file system: who tries waits. */
@@ -29,7 +29,7 @@ exec fsfreeze --unfreeze "$1"
  * Freezes the file system mounted there, by `fsfreeze` of util-linux (ioctl FIFREEZE, which Node does not have). What was written is
  * on the medium then. INVARIANT: from before it is frozen until it is thawed a watchdog runs that thaws it, whatever becomes of us.
  *
- * Throws `DeviceError` `noSnapshot` when it cannot be frozen: no such program, no support by the file system, not root.
+ * Throws `ClientError` `noSnapshot` when it cannot be frozen: no such program, no support by the file system, not root.
  */
 export async function freeze(
   mountPoint: string,
@@ -51,7 +51,7 @@ export async function freeze(
   });
   void exited.then(() => {
     ended.abort(
-      new DeviceError(
+      new ClientError(
         'noSnapshot',
         `Nothing could be written for ${silenceMs / 1000} s, and the file system at ${mountPoint} was thawed: what there is of the snapshot is worth nothing.`,
       ),
@@ -69,7 +69,7 @@ export async function freeze(
     guard.kill('SIGKILL');
     await exited;
     signal.throwIfAborted();
-    throw new DeviceError(
+    throw new ClientError(
       'noSnapshot',
       `Cannot freeze the file system at ${mountPoint}, and a copy of one that changes is worth nothing: ${result.stderr.trim().slice(0, 300)} ` +
         'This needs root and the program fsfreeze of util-linux; or remount it read-only first.',
@@ -84,7 +84,7 @@ export async function freeze(
       guard.stdin.end();
       const code = await exited;
       if (code === 0) return;
-      throw new DeviceError(
+      throw new ClientError(
         'noSnapshot',
         `Cannot thaw the file system at ${mountPoint} (${complaint.trim()}). Do it by hand, or nothing can be written to it: fsfreeze --unfreeze ${mountPoint}`,
       );

@@ -1,9 +1,9 @@
 import { createReadStream } from 'node:fs';
 import { join } from 'node:path';
 import { readArtifact } from '@tandem/artifact';
+import { ClientError, wordsOf } from '../client-error.ts';
 import { checkArtifact } from '../deployment/check-artifact.ts';
 import type { DeploymentNeeds } from '../deployment/deployment-needs.ts';
-import { UpdateError, wordsOf } from '../deployment/update-error.ts';
 import { softwareInstalled } from '../provides-store/apply-provides.ts';
 import { allProvides, type DeviceRecords, type DeviceStore } from '../provides-store/device-store.ts';
 
@@ -59,7 +59,7 @@ async function install(
     const device = { deviceType: await needs.deviceType(), provides: allProvides(records) };
     const payload = checkArtifact(artifact, device, undefined);
     if (payload.type !== null) {
-      throw new UpdateError(
+      throw new ClientError(
         'artifactRefused',
         `a bootstrap artifact has an empty payload, this one is a ${payload.type}`,
       );

@@ -1,5 +1,5 @@
 import { open } from 'node:fs/promises';
-import { UpdateError, wordsOf } from '../deployment/update-error.ts';
+import { ClientError, wordsOf } from '../client-error.ts';
 
 /** An artifact's bytes, and how many there are when that is known. */
 export interface ArtifactSource {
@@ -20,7 +20,7 @@ export async function openArtifact(
     return { content: file.createReadStream({ highWaterMark: 1024 * 1024, signal }), sizeBytes: size };
   } catch (cause) {
     signal.throwIfAborted();
-    throw new UpdateError(
+    throw new ClientError(
       'artifactUnreadable',
       `Could not open the artifact ${withoutQuery(location)}: ${wordsOf(cause)}`,
       {

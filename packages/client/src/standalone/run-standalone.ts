@@ -1,3 +1,4 @@
+import { ClientError } from '../client-error.ts';
 import type { DeploymentNeeds } from '../deployment/deployment-needs.ts';
 import {
   changeDeployment,
@@ -13,7 +14,6 @@ import {
 } from '../deployment/deployment-states.ts';
 import { runDeployment } from '../deployment/run-deployment.ts';
 import { fromStandaloneRecord } from '../deployment/saved-deployment.ts';
-import { UpdateError } from '../deployment/update-error.ts';
 import { updateLock } from '../provides-store/update-lock.ts';
 import { installBootstrapArtifact } from './bootstrap-artifact.ts';
 import { openArtifact, withPercent, type ArtifactSource } from './open-artifact.ts';
@@ -43,7 +43,7 @@ export interface StandaloneNeeds extends DeploymentNeeds {
 export type StandaloneExitCode = 0 | 1 | 2 | 4;
 
 /**
- * Runs one standalone command and gives its exit code. Throws `UpdateError` for a command that was refused, with nothing changed:
+ * Runs one standalone command and gives its exit code. Throws `ClientError` for a command that was refused, with nothing changed:
  * another update is in progress, the command does not fit its state, the artifact cannot be opened.
  */
 export async function runStandalone(
@@ -54,7 +54,7 @@ export async function runStandalone(
   const stops = command.stopBefore.map(supportedStop);
   const release = await updateLock(needs.paths.datastore)();
   if (release === 'heldByOther') {
-    throw new UpdateError(
+    throw new ClientError(
       'updateInProgress',
       'Another update is running on this device. Wait for it to end.',
     );
@@ -112,14 +112,14 @@ async function startState(
 ): Promise<DeploymentState | undefined> {
   const { state, 'standalone-state': record } = await run.store.read();
   if (state !== undefined) {
-    throw new UpdateError(
+    throw new ClientError(
       'updateInProgress',
       `Deployment ${state.UpdateInfo.ID} of the server is in progress on this device. Let the daemon finish it first.`,
     );
   }
   if (command.name === 'install') {
     if (record !== undefined) {
-      throw new UpdateError(
+      throw new ClientError(
         'updateInProgress',
         'Update already in progress. Please commit or roll back first',
       );
@@ -139,7 +139,7 @@ async function startState(
   if (record === undefined) return undefined;
   const start = standaloneEntry[record.InState][command.name];
   if (start === undefined) {
-    throw new UpdateError(
+    throw new ClientError(
       'wrongState',
       `Cannot ${command.name} an update that stands in ${record.InState}. Go on with it by: resume`,
     );
@@ -153,7 +153,7 @@ async function startState(
 
 function supportedStop(state: string): DeploymentState {
   if (Object.hasOwn(standaloneStops, state)) return state as keyof typeof standaloneStops;
-  throw new UpdateError('unsupportedStop', `Cannot stop before unsupported state ${state}`);
+  throw new ClientError('unsupportedStop', `Cannot stop before unsupported state ${state}`);
 }
 
 /** Opened before anything happens, so that a wrong path is a refusal and not a failed update; read when the table says so. */

@@ -1,5 +1,5 @@
+import { wordsOf } from '../client-error.ts';
 import type { DeploymentNeeds } from '../deployment/deployment-needs.ts';
-import { wordsOf } from '../deployment/update-error.ts';
 import { allProvides, deviceStore, type DeviceRecords } from '../provides-store/device-store.ts';
 import { updateLock } from '../provides-store/update-lock.ts';
 import { installBootstrapArtifact } from './bootstrap-artifact.ts';

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { UpdateError, wordsOf } from '../deployment/update-error.ts';
+import { ClientError, wordsOf } from '../client-error.ts';
 import type { Clock, Files, Log, ProcessResult, Processes } from '../system/system.ts';
 import { requireTrustedProgram } from './trusted-program.ts';
 
@@ -26,7 +26,7 @@ export type StateScriptRule =
 
 /**
  * Runs the state scripts of a phase such as `ArtifactInstall_Enter`, in the order of their names (client contract 12). Resolves
- * when the phase went well; throws `UpdateError` when a script failed, or the directory's `version` file forbids to run any.
+ * when the phase went well; throws `ClientError` when a script failed, or the directory's `version` file forbids to run any.
  */
 export async function runStateScripts(
   phase: string,
@@ -56,7 +56,7 @@ export async function checkScriptsVersion(files: Files, directory: string): Prom
   if (bytes === undefined) return;
   const [version = ''] = new TextDecoder().decode(bytes).trim().split(/\s+/);
   if (version === '2' || version === '3') return;
-  throw new UpdateError(
+  throw new ClientError(
     'scriptsVersion',
     `State scripts in ${directory} are of version '${version.slice(0, 20)}', and this client runs versions 2 and 3: correct ${path}.`,
     { path },
@@ -97,7 +97,7 @@ async function runStateScript(path: string, needs: StateScriptNeeds, signal: Abo
     });
     if (result.exitCode === 0) return;
     if (result.exitCode !== retryLater) {
-      throw new UpdateError(
+      throw new ClientError(
         'stateScriptFailed',
         `State script ${path} ${endOf(result, stateScriptTimeoutMs)}`,
         {
@@ -111,7 +111,7 @@ async function runStateScript(path: string, needs: StateScriptNeeds, signal: Abo
     const waitMs = Math.min(stateScriptRetryIntervalMs, giveUpAt - needs.clock.now());
     if (waitMs > 0) await needs.clock.sleep(waitMs, signal);
     if (needs.clock.now() >= giveUpAt) {
-      throw new UpdateError(
+      throw new ClientError(
         'stateScriptFailed',
         `State script ${path} asked to be run later (exit code 21) for longer than ${stateScriptRetryTimeoutMs / 1000} s; given up`,
         { path, exitCode: retryLater },

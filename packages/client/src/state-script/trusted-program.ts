@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import { UpdateError } from '../deployment/update-error.ts';
+import { ClientError } from '../client-error.ts';
 
 /**
  * Throws unless only root, or the user this client runs as, can have written the program: it is about to be run with the client's
@@ -12,7 +12,7 @@ export async function requireTrustedProgram(path: string): Promise<void> {
   const trustedOwner = uid === 0 || uid === self;
   const writableByOthers = (mode & 0o002) !== 0 || ((mode & 0o020) !== 0 && gid !== 0 && gid !== ownGroup);
   if (trustedOwner && !writableByOthers) return;
-  throw new UpdateError(
+  throw new ClientError(
     'untrustedProgram',
     `Refused to run ${path}: it can be changed by others than root (owner ${uid}:${gid}, mode ${(mode & 0o7777).toString(8)}). Correct with: chown root:root ${path} && chmod go-w ${path}`,
     { path },

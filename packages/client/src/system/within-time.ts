@@ -1,4 +1,4 @@
-import { DeviceError } from './device-error.ts';
+import { ClientError } from '../client-error.ts';
 
 /**
  * How long one call to a file or device may take. Far beyond what the slowest flash needs for what one call gives it; a call that
@@ -15,7 +15,7 @@ export async function withinTime<T>(call: Promise<T>, what: string, limitMs: num
   const timeUp = new Promise<never>((_resolve, reject) => {
     timer = setTimeout(() => {
       reject(
-        new DeviceError(
+        new ClientError(
           'storageHangs',
           `${what} has not come back within ${limitMs / 1000} s: the storage hangs. Look for I/O errors in the kernel's log; ` +
             'the medium may be failing.',

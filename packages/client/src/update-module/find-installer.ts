@@ -1,6 +1,6 @@
 import { join } from 'node:path';
+import { ClientError } from '../client-error.ts';
 import type { PayloadInstaller } from '../deployment/payload-installer.ts';
-import { UpdateError } from '../deployment/update-error.ts';
 import { requireTrustedProgram } from '../state-script/trusted-program.ts';
 import type { Clock, Files, Log, Processes } from '../system/system.ts';
 import { updateModule } from './update-module.ts';
@@ -33,7 +33,7 @@ export async function findInstaller(
   needs: InstallerNeeds,
 ): Promise<PayloadInstaller> {
   if (!payloadType.test(type)) {
-    throw new UpdateError(
+    throw new ClientError(
       'artifactRefused',
       `The payload type ${JSON.stringify(type)} cannot be the name of an update module`,
     );
@@ -47,7 +47,7 @@ export async function findInstaller(
   }
   const builtIn = Object.hasOwn(needs.builtIn, type) ? needs.builtIn[type] : undefined;
   if (builtIn !== undefined) return builtIn(place);
-  throw new UpdateError(
+  throw new ClientError(
     'moduleMissing',
     `Update Module not found for given artifact type: '${type}'. Install an executable ${program}, or deploy an artifact of another type.`,
     { path: program },

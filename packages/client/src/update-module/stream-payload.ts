@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { PayloadFile } from '@tandem/artifact';
-import { UpdateError } from '../deployment/update-error.ts';
+import { ClientError } from '../client-error.ts';
 import type { Clock, Files, Processes } from '../system/system.ts';
 import { openFifoForWriting, type FifoWriter } from './fifo.ts';
 
@@ -73,7 +73,7 @@ async function makeFifo(path: string, { processes }: StreamNeeds, signal: AbortS
     signal,
   });
   if (exitCode === 0) return;
-  throw new UpdateError(
+  throw new ClientError(
     'moduleFailed',
     `Could not make the FIFO ${path}: mkfifo ended with ${exitCode}: ${stderr}`,
     {
@@ -86,7 +86,7 @@ async function makeFifo(path: string, { processes }: StreamNeeds, signal: AbortS
 export function checkedName(name: string): string {
   if (name !== '' && name !== '.' && name !== '..' && basename(name) === name && !name.includes('\n'))
     return name;
-  throw new UpdateError(
+  throw new ClientError(
     'artifactRefused',
     `The payload file name ${JSON.stringify(name)} cannot be used on a device`,
   );

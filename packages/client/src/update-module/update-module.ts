@@ -1,8 +1,8 @@
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { PayloadFile } from '@tandem/artifact';
+import { ClientError } from '../client-error.ts';
 import type { PayloadInstaller, RebootAnswer } from '../deployment/payload-installer.ts';
-import { UpdateError } from '../deployment/update-error.ts';
 import { endOf } from '../state-script/state-scripts.ts';
 import type { Log, ProcessResult } from '../system/system.ts';
 import { checkedName, makeStreams, streamPayload, type StreamNeeds } from './stream-payload.ts';
@@ -73,7 +73,7 @@ async function ask<Q extends keyof typeof questions>(
   if (said === '') return whenEmpty;
   const answer = answers.find((word) => word === said);
   if (answer !== undefined) return answer;
-  throw new UpdateError(
+  throw new ClientError(
     'moduleAnswer',
     `Update module ${module.program} answered ${question} with ${JSON.stringify(said.slice(0, 100))}; expected is one line, one of ${answers.join(', ')}`,
     { path: module.program },
@@ -120,7 +120,7 @@ async function runDownloadCall(
     requireSuccess(module, state, result);
     return streamed;
   } catch (error) {
-    if (error instanceof UpdateError && error.path === module.program) throw error;
+    if (error instanceof ClientError && error.path === module.program) throw error;
     const stoppedReading = isBrokenPipe(error);
     // A module that is about to fail says more by its own exit code than by the pipe it leaves behind.
     if (stoppedReading) await Promise.race([exited, needs.clock.sleep(ownEndMs, signal)]);
@@ -129,7 +129,7 @@ async function runDownloadCall(
     const result = await exited;
     if (endedByItself || result.timedOut) requireSuccess(module, state, result);
     else if (!stoppedReading) throw error;
-    throw new UpdateError(
+    throw new ClientError(
       'moduleFailed',
       `Update module ${module.program} took only a part of the payload's files in ${state}; it must read all of them and then stream-next to its end, or none`,
       { path: module.program, cause: error },
@@ -181,7 +181,7 @@ const runOptions = (module: UpdateModule, logged: readonly Stream[], signal: Abo
 
 function requireSuccess(module: UpdateModule, state: string, result: ProcessResult): void {
   if (result.exitCode === 0 && !result.timedOut) return;
-  throw new UpdateError(
+  throw new ClientError(
     result.timedOut ? 'moduleTimedOut' : 'moduleFailed',
     `Update module ${module.program} ${endOf(result, module.timeoutMs)} in ${state}`,
     { path: module.program, exitCode: result.exitCode },

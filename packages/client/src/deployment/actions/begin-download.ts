@@ -1,4 +1,5 @@
 import { ArtifactError, type ResumeFrom } from '@tandem/artifact';
+import { codeOf, wordsOf } from '../../client-error.ts';
 import type { ArtifactRest } from '../../server-connection/resumable-download.ts';
 import { deploymentOf, installerOf, type DeploymentRun } from '../deployment-run.ts';
 import {
@@ -7,7 +8,6 @@ import {
   type SavedDownload,
   type StoredDownload,
 } from '../saved-download.ts';
-import { codeOf, wordsOf } from '../update-error.ts';
 
 /** From where a download starts, and how its progress is kept. */
 export interface DownloadStart {

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { ArtifactError, readArtifact, type Artifact, type PayloadFile } from '@tandem/artifact';
+import { ClientError, wordsOf } from '../../client-error.ts';
 import { allProvides } from '../../provides-store/device-store.ts';
 import { createWorkTree } from '../../update-module/work-tree.ts';
 import { checkArtifact } from '../check-artifact.ts';
@@ -14,7 +15,6 @@ import {
 } from '../deployment-run.ts';
 import { keepProgress, type ProgressKeeper } from '../download-progress.ts';
 import { decompressorMissing } from '../require-decompressor.ts';
-import { UpdateError, wordsOf } from '../update-error.ts';
 import { beginDownload, type DownloadStart } from './begin-download.ts';
 import { withProgress } from './log-progress.ts';
 
@@ -98,7 +98,7 @@ async function downloadFrom(
     });
     await installer.download(payload, files.all, stop, run.kind === 'managed' ? progress : undefined);
     if (!files.readToEnd()) {
-      throw new UpdateError(
+      throw new ClientError(
         'moduleFailed',
         `The installer of ${type} left a part of the payload unread, so the artifact could not be proven whole`,
       );
@@ -108,7 +108,7 @@ async function downloadFrom(
     if (error instanceof ArtifactError && error.code === 'noDecompressor') throw decompressorMissing(error);
     const refusal = error instanceof ArtifactError ? signatureRefusals.get(error.code) : undefined;
     if (refusal === undefined) throw error;
-    throw new UpdateError('artifactRefused', `${refusal}: ${wordsOf(error)}`, { cause: error });
+    throw new ClientError('artifactRefused', `${refusal}: ${wordsOf(error)}`, { cause: error });
   } finally {
     cancel.abort(new Error('the download has ended'));
     await artifact?.close();

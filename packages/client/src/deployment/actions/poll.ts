@@ -1,9 +1,9 @@
+import { ClientError, wordsOf } from '../../client-error.ts';
 import { allProvides, type DeviceRecords } from '../../provides-store/device-store.ts';
 import { startDeploymentLog } from '../deployment-log.ts';
 import { changeDeployment, deploymentOf } from '../deployment-run.ts';
 import type { Release } from '../../provides-store/update-lock.ts';
 import type { ManagedRun } from '../managed-run.ts';
-import { UpdateError, wordsOf } from '../update-error.ts';
 import { retryAfterOf } from './report-status.ts';
 
 export async function waitForWork(run: ManagedRun, signal: AbortSignal) {
@@ -32,7 +32,7 @@ export async function renewLink(run: ManagedRun, signal: AbortSignal): Promise<s
     return offer.uri;
   }
   const instead = offer === 'nothingToDo' ? 'nothing' : `deployment ${offer.deploymentId}`;
-  throw new UpdateError(
+  throw new ClientError(
     'artifactUnreadable',
     `Cannot go on with the download: the link to the artifact is not valid any more, and the server now offers ${instead} instead of deployment ${id}.`,
   );

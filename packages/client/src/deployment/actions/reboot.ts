@@ -1,6 +1,6 @@
+import { ClientError, wordsOf } from '../../client-error.ts';
 import { installerOf, payloadOf, type DeploymentRun } from '../deployment-run.ts';
 import type { ManagedRun } from '../managed-run.ts';
-import { UpdateError, wordsOf } from '../update-error.ts';
 
 /**
  * Into the new software. Usually this does not come back: the process ends with the system, and the device goes on at
@@ -54,7 +54,7 @@ async function reboot(
   await system.reboot(signal);
   const timeoutMs = limits.rebootTimeoutMs ?? 10 * 60_000;
   await system.clock.sleep(timeoutMs, signal);
-  throw new UpdateError(
+  throw new ClientError(
     'rebootDidNotHappen',
     `The system was told to reboot and is still running ${timeoutMs / 1000} s later. Look for what holds up its shutdown.`,
   );

@@ -1,8 +1,8 @@
+import { wordsOf } from '../../client-error.ts';
 import type { ReportableStatus } from '../../server-connection/server-connection.ts';
 import { deploymentOf } from '../deployment-run.ts';
 import type { ManagedRun } from '../managed-run.ts';
 import { requireDecompressor } from '../require-decompressor.ts';
-import { wordsOf } from '../update-error.ts';
 
 /** Not before it is known that this device can read the artifact. */
 export const reportDownloading = async (run: ManagedRun, signal: AbortSignal) => {
