@@ -5,19 +5,21 @@ import { followChanges, type FeedState } from './change-feed.ts';
 import { topics, type Topic } from './stale-by-change.ts';
 
 /** A server whose stream the test writes, and what the feed made of it. */
-function connect() {
+function connect({ hasAsked = true, isHeld = false, answers = () => Promise.resolve() } = {}) {
   const asked: (string | undefined)[] = [];
   const stale: (readonly Topic[])[] = [];
   const states: FeedState[] = [];
   const left = new AbortController();
   let stream: ReadableStreamDefaultController<Uint8Array> | undefined;
   let isUp = true;
+  const { promise: held, resolve: letGo } = Promise.withResolvers<void>();
   const call = async (
     _endpoint: unknown,
     options: { headers?: Record<string, string>; signal: AbortSignal },
   ) => {
     asked.push(options.headers?.['last-event-id']);
     if (!isUp) throw new Error('connection refused');
+    if (isHeld) await held;
     const body = new ReadableStream<Uint8Array>({
       start: (controller) => {
         stream = controller;
@@ -29,8 +31,12 @@ function connect() {
   const ended = followChanges({
     // The feed asks for one endpoint only.
     call: call as unknown as ApiClient,
-    onStale: (some) => stale.push([...some]),
+    onStale: (some) => {
+      stale.push([...some]);
+      return answers();
+    },
     onState: (state) => states.push(state),
+    hasAsked,
     signal: left.signal,
   });
   return {
@@ -45,6 +51,7 @@ function connect() {
       stream?.close();
       await settled();
     },
+    letGo,
     down: () => (isUp = false),
     up: () => (isUp = true),
     leave: async () => {
@@ -81,6 +88,47 @@ test('a change is told at once, and a burst of changes after it costs one round 
   assert.equal(feed.stale.length, 2);
   await pass(300);
   assert.deepEqual(feed.stale.slice(2), [['deployments', 'releases']]);
+  await feed.leave();
+});
+
+test('a page that waited for the stream asks for nothing twice', async () => {
+  const feed = connect({ hasAsked: false });
+  await settled();
+  await pass(300);
+  assert.deepEqual(feed.states, ['connecting', 'live']);
+  assert.deepEqual(feed.stale, []);
+  await feed.leave();
+});
+
+test('a page that lost its patience with the stream asks again once it stands', async () => {
+  const feed = connect({ hasAsked: false, isHeld: true });
+  await settled();
+  await pass(500);
+  assert.deepEqual(feed.states, ['connecting', 'polling'], 'the page is shown without it');
+  assert.deepEqual(feed.stale, []);
+  feed.letGo();
+  await settled();
+  await pass(20);
+  assert.equal(feed.states.at(-1), 'live');
+  assert.deepEqual(feed.stale, [topics]);
+  await feed.leave();
+});
+
+test('while the server is still answering it is not asked for the same again', async () => {
+  let answer: () => void = () => undefined;
+  const feed = connect({ hasAsked: false, answers: () => new Promise((resolve) => (answer = resolve)) });
+  await settled();
+  await feed.send('id: 1\nevent: user.created\n\n');
+  await pass(20);
+  for (let id = 2; id <= 10; id += 1) {
+    await feed.send(`id: ${id}\nevent: user.created\n\n`);
+    await pass(400);
+  }
+  assert.deepEqual(feed.stale, [['users']]);
+  answer();
+  await settled();
+  await pass(300);
+  assert.deepEqual(feed.stale, [['users'], ['users']], 'what changed meanwhile is not forgotten');
   await feed.leave();
 });
 

@@ -7,28 +7,48 @@ export type FeedState = 'connecting' | 'live' | 'polling';
 
 export interface ChangeFeedNeeds {
   readonly call: ApiClient;
-  /** Told what has become stale: at once, but for what came together, and then at most every `gatherMs`. */
-  readonly onStale: (topics: ReadonlySet<Topic>) => void;
+  /**
+   * Told what has become stale, and resolves once it was asked for anew: at once, but for what came together, and then no sooner than
+   * `gatherMs` after the answers, and longer after answers that took the server long.
+   */
+  readonly onStale: (topics: ReadonlySet<Topic>) => Promise<unknown>;
   readonly onState: (state: FeedState) => void;
+  /** Whether anything was asked for before the stream: that may have changed meanwhile. */
+  readonly hasAsked: boolean;
   readonly signal: AbortSignal;
 }
 
 /** A burst of changes (a thousand devices report at once) costs one round of questions each so long. */
 const gatherMs = 300;
+/** So many times as long as the answers took the server is left alone: what is dear to ask is asked less often. */
+const restPerAnswer = 2;
+/** What is still not answered then does not keep the rest from being asked for. */
+const maxAnswerMs = 5000;
 /** What the server sends together is read in several turns. */
 const togetherMs = 20;
 const pollMs = 5000;
 /** The server says that it is still there every 15 s; after this long it is not. */
 const silenceMs = 40_000;
 
+/** The first stream stands in far less; who waits longer is shown the page without it. */
+const patienceMs = 500;
+
 /**
  * Follows the changes of the server until the signal: goes on after a broken connection at the last change that was seen, so that
- * none is lost, and while there is no stream makes everything stale every five seconds.
+ * none is lost, and while there is no stream makes everything stale every five seconds. Who asks for nothing before the state has left
+ * `connecting`, for half a second at most, need not ask for it again when the stream stands.
  */
-export async function followChanges({ call, onStale, onState, signal }: ChangeFeedNeeds): Promise<void> {
+export async function followChanges(needs: ChangeFeedNeeds): Promise<void> {
+  const { call, onStale, onState, signal } = needs;
   const stale = gather(onStale, signal);
   let last: string | undefined;
+  let { hasAsked } = needs;
   onState('connecting');
+  const patience = setTimeout(() => {
+    hasAsked = true;
+    onState('polling');
+  }, patienceMs);
+  signal.addEventListener('abort', () => clearTimeout(patience));
   while (!signal.aborted) {
     const silence = silenceWatch(signal);
     try {
@@ -36,8 +56,10 @@ export async function followChanges({ call, onStale, onState, signal }: ChangeFe
         signal: silence.signal,
         ...(last === undefined ? {} : { headers: { 'last-event-id': last } }),
       });
+      clearTimeout(patience);
       // What changed before the first stream stood is in no stream, and what was asked for without one may have got no answer.
-      stale(topics);
+      if (hasAsked) stale(topics);
+      hasAsked = true;
       onState('live');
       for await (const event of readEvents(body)) {
         silence.heard();
@@ -50,6 +72,8 @@ export async function followChanges({ call, onStale, onState, signal }: ChangeFe
       silence.end();
     }
     if (signal.aborted) return;
+    clearTimeout(patience);
+    hasAsked = true;
     onState('polling');
     stale(topics);
     await pause(pollMs, signal);
@@ -59,17 +83,24 @@ export async function followChanges({ call, onStale, onState, signal }: ChangeFe
 function gather(onStale: ChangeFeedNeeds['onStale'], signal: AbortSignal) {
   const waiting = new Set<Topic>();
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let isAsking = false;
   signal.addEventListener('abort', () => clearTimeout(timer));
-  const tell = (): void => {
+  const tell = async (): Promise<void> => {
     timer = undefined;
     if (waiting.size === 0) return;
-    onStale(new Set(waiting));
+    const told = new Set(waiting);
     waiting.clear();
-    timer = setTimeout(tell, gatherMs);
+    isAsking = true;
+    const began = performance.now();
+    // What fails is shown where it was asked for.
+    await Promise.race([onStale(told).catch(() => undefined), pause(maxAnswerMs, signal)]);
+    isAsking = false;
+    if (signal.aborted) return;
+    timer = setTimeout(() => void tell(), Math.max(gatherMs, restPerAnswer * (performance.now() - began)));
   };
   return (more: Iterable<Topic>): void => {
     for (const topic of more) waiting.add(topic);
-    if (waiting.size > 0) timer ??= setTimeout(tell, togetherMs);
+    if (waiting.size > 0 && !isAsking) timer ??= setTimeout(() => void tell(), togetherMs);
   };
 }
 

@@ -29,7 +29,7 @@ export interface ShellProps {
 
 /** What surrounds every page once one is signed in. */
 export const Shell = ({ email, isFed }: ShellProps) => {
-  const feed = useChangeFeed(isFed);
+  const { state, mayAsk } = useChangeFeed(isFed);
   const signOut = useMutation({
     mutationFn: () => call(logout, {}),
     // Also when the server cannot be told: at this browser it is over.
@@ -45,7 +45,7 @@ export const Shell = ({ email, isFed }: ShellProps) => {
           <img src={`${import.meta.env.BASE_URL}icon.svg`} alt="" width={28} height={28} />
           Tandem
         </Link>
-        <FeedIndicator state={feed} />
+        <FeedIndicator state={state} />
         <div className={styles.account}>
           <ThemeSwitch />
           <span className={styles.email}>{email}</span>
@@ -66,7 +66,7 @@ export const Shell = ({ email, isFed }: ShellProps) => {
         </ul>
       </nav>
       <main id="content" tabIndex={-1} className={styles.content}>
-        <Outlet />
+        {mayAsk && <Outlet />}
       </main>
     </div>
   );
