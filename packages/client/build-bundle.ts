@@ -1,13 +1,13 @@
 import { chmod, mkdir } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { build } from 'esbuild';
+import { build, type Plugin } from 'esbuild';
 
 /**
  * The whole client in one file, for devices: it needs Node 20 and nothing else. It ends in `.mjs` so that it runs wherever it
  * is put, without a package.json beside it; links to it named `mender-update`, `mender-auth` or `mender` speak those command
- * lines.
+ * lines. A plugin may change what is bundled, for proofs that a fault would be found.
  */
-export async function buildBundle(outfile: string): Promise<void> {
+export async function buildBundle(outfile: string, plugins: readonly Plugin[] = []): Promise<void> {
   await mkdir(dirname(outfile), { recursive: true });
   await build({
     entryPoints: [join(import.meta.dirname, 'src', 'cli', 'bundle-entry.ts')],
@@ -23,6 +23,7 @@ export async function buildBundle(outfile: string): Promise<void> {
     minifySyntax: true,
     legalComments: 'none',
     logLevel: 'warning',
+    plugins: [...plugins],
   });
   await chmod(outfile, 0o755);
 }

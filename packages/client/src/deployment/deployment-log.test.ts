@@ -15,11 +15,13 @@ const now = () => Date.UTC(2026, 0, 2, 3, 4, 5);
 describe("a deployment's log", () => {
   test('is a JSON object a line, and goes on after a reboot', async (t) => {
     const path = await directory(t);
-    (await openDeploymentLog(path, 'id-1', 'new', now)).log('info', 'before');
+    const before = await openDeploymentLog(path, 'id-1', 'new', now);
+    before.log('info', 'before');
+    await before.sync();
     const log = await openDeploymentLog(path, 'id-1', 'continued', now);
     log.log('error', 'after "quotes"');
     log.log('debug', 'not for the server');
-    log.sync();
+    await log.sync();
     assert.equal(
       await readFile(join(path, 'deployments.0000.id-1.log'), 'utf8'),
       '{"timestamp":"2026-01-02T03:04:05.000Z","level":"info","message":"before"}\n' +
@@ -34,7 +36,11 @@ describe("a deployment's log", () => {
   test('moves older ones up, and five are kept', async (t) => {
     const path = await directory(t);
     await writeFile(join(path, 'unrelated.log'), '');
-    for (let n = 1; n <= 7; n++) (await openDeploymentLog(path, `id-${n}`, 'new', now)).log('info', `${n}`);
+    for (let n = 1; n <= 7; n++) {
+      const log = await openDeploymentLog(path, `id-${n}`, 'new', now);
+      log.log('info', `${n}`);
+      await log.sync();
+    }
     assert.deepEqual((await readdir(path)).toSorted(), [
       'deployments.0000.id-7.log',
       'deployments.0001.id-6.log',
@@ -60,7 +66,7 @@ describe("a deployment's log", () => {
         message: `${n} ${'x'.repeat(1000)}`,
       });
     const lines = Array.from({ length: 1500 }, (_, n) => entry(n));
-    const messages = logMessages({ end: `${lines.join('\n')}\n`, isCut: false });
+    const messages = logMessages({ text: `${lines.join('\n')}\n`, isCut: false });
     assert.ok(Buffer.byteLength(JSON.stringify({ messages })) <= 1_000_000 - 256);
     assert.ok(messages.length > 900);
     assert.match(messages[0]?.message ?? '', /^\(THE ORIGINAL LOGS WERE TOO BIG/);
@@ -70,7 +76,7 @@ describe("a deployment's log", () => {
 
   test('has lines that are no entries replaced, and says so', () => {
     const good = '{"timestamp":"2026-01-01T00:00:00Z","level":"info","message":"m"}';
-    const messages = logMessages({ end: `${good}\n{"timestamp":"20\n[]\n"x"\n${good}\n`, isCut: false });
+    const messages = logMessages({ text: `${good}\n{"timestamp":"20\n[]\n"x"\n${good}\n`, isCut: false });
     assert.deepEqual(
       messages.map(({ message }) => message),
       [
@@ -83,6 +89,6 @@ describe("a deployment's log", () => {
   });
 
   test('that is empty is an empty list', () => {
-    assert.deepEqual(logMessages({ end: '', isCut: false }), []);
+    assert.deepEqual(logMessages({ text: '', isCut: false }), []);
   });
 });

@@ -1,19 +1,22 @@
-import { appendFileSync, closeSync, constants, fsyncSync, openSync } from 'node:fs';
-import { mkdir, open, readdir, rename, rm, statfs } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rename, rm, statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { wordsOf } from '../client-error.ts';
 import type { LogMessage } from '../server-connection/server-connection.ts';
 import type { Log } from '../system/system.ts';
+import { storageCallLimitMs, withinTime } from '../system/within-time.ts';
 import type { ManagedRun } from './managed-run.ts';
-import { deploymentOf } from './deployment-run.ts';
+import { deploymentOf, noteHangingStorage } from './deployment-run.ts';
+import { openLogFile, type LogEnd } from './log-file.ts';
 
 /** The log of one deployment: a file of one JSON object a line, which survives reboots and is uploaded when it fails. */
 export interface DeploymentLog {
   readonly log: Log;
-  /** What is logged so far survives a power cut. */
-  sync(): void;
+  /** What is logged so far survives a power cut. Throws `ClientError` `storageHangs`, and what the medium says. */
+  sync(): Promise<void>;
   /** What goes to the server (client contract 9.3): within its limit, the newest last. */
   messages(): Promise<readonly LogMessage[]>;
+  /** The fault of a medium that hangs. */
+  readonly hanging: () => Error | undefined;
 }
 
 /**
@@ -33,6 +36,7 @@ export async function startDeploymentLog(run: ManagedRun, start: 'new' | 'contin
     };
   } catch (error) {
     system.log('error', `Could not open the deployment's log in ${paths.deploymentLogs}: ${wordsOf(error)}`);
+    noteHangingStorage(run, error);
   }
 }
 
@@ -43,41 +47,35 @@ export async function openDeploymentLog(
   start: 'new' | 'continued',
   now: () => number,
 ): Promise<DeploymentLog> {
-  await mkdir(directory, { recursive: true });
   const path = join(directory, `deployments.0000.${safeId(deploymentId)}.log`);
-  if (start === 'new') await moveUpOlderLogs(directory, path);
-  // Opened once for trial, so that a directory that takes no file is found here and not at the first line.
-  closeSync(openSync(path, 'a', 0o600));
+  await withinTime(makeRoom(directory, path, start), `Opening ${path}`, storageCallLimitMs);
+  const file = openLogFile(path);
   return {
     log: (level, message) => {
       if (level === 'trace' || level === 'debug') return;
       const line = JSON.stringify({ timestamp: new Date(now()).toISOString(), level, message });
-      try {
-        appendFileSync(path, `${line}\n`);
-      } catch {
-        // A full disk must not end the update; the system's log has the line.
-      }
+      file.append(`${line}\n`);
     },
-    sync: () => {
-      const descriptor = openSync(path, constants.O_RDONLY);
-      try {
-        fsyncSync(descriptor);
-      } finally {
-        closeSync(descriptor);
-      }
-    },
-    messages: async () => logMessages(await readEnd(path)),
+    sync: file.sync,
+    messages: async () => logMessages(await file.end(maxReadBytes)),
+    hanging: file.hanging,
   };
+}
+
+async function makeRoom(directory: string, path: string, start: 'new' | 'continued'): Promise<void> {
+  await mkdir(directory, { recursive: true });
+  if (start === 'new') await moveUpOlderLogs(directory, path);
+  // Opened once for trial, so that a directory that takes no file is found here and not at the first line.
+  await appendFile(path, '', { mode: 0o600 });
 }
 
 /**
  * A log's lines as the server takes them: lines that are no log entries replaced, the oldest left out beyond its limit, each of
  * which a first message tells.
  */
-export function logMessages(text: { readonly end: string; readonly isCut: boolean }): readonly LogMessage[] {
-  const lines = text.end.split('\n').filter((line) => line !== '');
-  // The first line of a cut text is a part of one.
-  const entries = (text.isCut ? lines.slice(1) : lines).map(parseEntry);
+export function logMessages({ text, isCut }: LogEnd): readonly LogMessage[] {
+  const lines = text.split('\n');
+  const entries = (isCut ? lines.slice(1) : lines).filter((line) => line !== '').map(parseEntry);
   const kept: LogMessage[] = [];
   let sizeBytes = reservedBytes;
   for (const entry of entries.toReversed()) {
@@ -87,7 +85,7 @@ export function logMessages(text: { readonly end: string; readonly isCut: boolea
   }
   const at = kept[0]?.timestamp ?? new Date(0).toISOString();
   const notes: LogMessage[] = [];
-  if (text.isCut || kept.length < entries.length) {
+  if (isCut || kept.length < entries.length) {
     notes.push({
       timestamp: at,
       level: 'warning',
@@ -118,18 +116,6 @@ function parseEntry(line: string): LogMessage {
 }
 
 /** More than the server takes is not read: a log may have grown over many reboots. */
-async function readEnd(path: string): Promise<{ end: string; isCut: boolean }> {
-  const handle = await open(path, 'r');
-  try {
-    const { size } = await handle.stat();
-    const from = Math.max(0, size - maxReadBytes);
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(size - from), 0, size - from, from);
-    return { end: buffer.toString('utf8', 0, bytesRead), isCut: from > 0 };
-  } finally {
-    await handle.close();
-  }
-}
-
 const maxReadBytes = 2_000_000;
 const keptLogs = 5;
 const minFreeBytes = 100 * 1024;

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { ClientError } from '../client-error.ts';
+import { ClientError, codeOf } from '../client-error.ts';
 import { deviceStore, type DeviceRecords, type DeviceStore } from '../provides-store/device-store.ts';
 import type { ArtifactRequest } from '../server-connection/resumable-download.ts';
 import type { Log } from '../system/system.ts';
@@ -118,3 +118,8 @@ export const payloadOf = (run: DeploymentRun): Payload => onlyPayload(deployment
 export const treeOf = (run: DeploymentRun): string => workTreePath(run.needs.paths.datastore, 0);
 
 export const artifactScriptsOf = (run: DeploymentRun): string => join(run.needs.paths.datastore, 'scripts');
+
+/** A call that hangs stays in this process: once the deployment has ended, the process must make room for another. */
+export function noteHangingStorage(run: DeploymentRun, error: unknown): void {
+  if (codeOf(error) === 'storageHangs' && error instanceof Error) run.hangingStorage = error;
+}

@@ -66,6 +66,12 @@ const rebootedBack = [
 ];
 const failed = ['ArtifactFailure_Enter', 'ArtifactFailure', 'ArtifactFailure_Leave'];
 const back = ['SupportsRollback', ...rolledBack, ...rebootedBack, ...failed, 'Cleanup'];
+const untilInstallFailed = [
+  ...inStorage,
+  'ArtifactInstall_Enter',
+  'ArtifactInstall',
+  'ArtifactInstall_Error',
+];
 const untilInstalled = [...inStorage, ...installed];
 const untilRebooted = [...untilInstalled, ...rebooted];
 const untilCommitted = [...untilRebooted, ...committed];
@@ -75,8 +81,9 @@ const reported = ['downloading', 'installing', 'rebooting', 'installing'];
 
 /** How a deployment goes on when this call or script does not do its work. */
 // prettier-ignore
-const failuresOfEach: readonly ({ readonly in: string } & Pick<Scenario, 'reboot' | 'expectChain' | 'expectStatuses' | 'expectName'>)[] = [
+const failuresOfEach: readonly ({ readonly in: string } & Pick<Scenario, 'reboot' | 'fails' | 'expectChain' | 'expectStatuses' | 'expectName'>)[] = [
   { in: 'Download_Enter',        expectChain: ['Download_Enter', 'Download_Error'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
+  { in: 'ProvidePayloadFileSizes', expectChain: [...inStorage.slice(0, 2), 'Download_Error', 'Cleanup'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
   { in: 'Download',              expectChain: [...inStorage.slice(0, 3), 'Download_Error', 'Cleanup'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
   { in: 'ArtifactInstall_Enter', expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall_Error', ...back], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
   { in: 'ArtifactInstall',       expectChain: [...inStorage, ...installed.slice(0, 2), 'ArtifactInstall_Error', ...back], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
@@ -86,6 +93,20 @@ const failuresOfEach: readonly ({ readonly in: string } & Pick<Scenario, 'reboot
   { in: 'ArtifactCommit',        expectChain: [...untilRebooted, ...committed.slice(0, 2), 'ArtifactCommit_Error', ...back], expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
   { in: 'ArtifactCommit_Leave',  expectChain: [...untilCommitted, 'ArtifactCommit_Error', 'Cleanup'], expectStatuses: [...reported, 'failure'], expectName: 'version-2_INCONSISTENT' },
   { in: 'Cleanup',               expectChain: good, expectStatuses: [...reported, 'failure'], expectName: 'version-2' },
+  { in: 'ArtifactReboot', reboot: 'Yes',
+    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', 'ArtifactReboot', 'ArtifactReboot_Error', 'SupportsRollback', ...rolledBack,
+      'ArtifactRollbackReboot_Enter', 'ArtifactRollbackReboot', 'ArtifactVerifyRollbackReboot', 'ArtifactRollbackReboot_Leave', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
+  // On the way back from an installation that failed.
+  { in: 'SupportsRollback', fails: ['ArtifactInstall'],
+    expectChain: [...untilInstallFailed, 'SupportsRollback', ...failed, 'Cleanup'], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
+  { in: 'ArtifactRollback', fails: ['ArtifactInstall'],
+    expectChain: [...untilInstallFailed, 'SupportsRollback', ...rolledBack.slice(0, 3), ...failed, 'Cleanup'], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
+  { in: 'ArtifactRollbackReboot', fails: ['ArtifactInstall'], reboot: 'Yes',
+    expectChain: [...untilInstallFailed, 'SupportsRollback', ...rolledBack, 'ArtifactRollbackReboot_Enter', 'ArtifactRollbackReboot', 'ArtifactVerifyRollbackReboot', 'ArtifactRollbackReboot_Leave', ...failed, 'Cleanup'],
+    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  { in: 'ArtifactFailure', fails: ['ArtifactInstall'], reboot: 'No',
+    expectChain: [...untilInstallFailed, 'SupportsRollback', ...rolledBack, ...failed, 'Cleanup'], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
 ];
 
 // prettier-ignore

@@ -1,6 +1,6 @@
-import { codeOf, wordsOf } from '../client-error.ts';
+import { wordsOf } from '../client-error.ts';
 import type { Actions } from './deployment-actions.ts';
-import { changeDeployment, recordOf, type DeploymentRun } from './deployment-run.ts';
+import { changeDeployment, noteHangingStorage, recordOf, type DeploymentRun } from './deployment-run.ts';
 import {
   nextState,
   outcomeMoves,
@@ -95,9 +95,4 @@ async function act<Run extends DeploymentRun>(
     noteHangingStorage(run, error);
     return 'failure';
   }
-}
-
-/** A call that hangs stays in this process: once the deployment has ended, the process must make room for another. */
-function noteHangingStorage(run: DeploymentRun, error: unknown): void {
-  if (codeOf(error) === 'storageHangs' && error instanceof Error) run.hangingStorage = error;
 }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { link, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { storageCallLimitMs, withinTime } from '../system/within-time.ts';
 
 /** Gives the lock back. */
 export type Release = () => Promise<void>;
@@ -18,7 +19,7 @@ export type TakeUpdateLock = () => Promise<Release | 'heldByOther'>;
  */
 export function updateLock(datastore: string, holder: LockHolder = processHolder): TakeUpdateLock {
   const path = join(datastore, 'tandem-update.lock');
-  return async () => {
+  const take: TakeUpdateLock = async () => {
     await mkdir(datastore, { recursive: true, mode: 0o700 });
     const self = await holder.self();
     await removeLeftovers(datastore, self, holder);
@@ -36,6 +37,7 @@ export function updateLock(datastore: string, holder: LockHolder = processHolder
       await rm(own, { force: true });
     }
   };
+  return async () => withinTime(take(), `Taking the lock ${path}`, storageCallLimitMs);
 }
 
 /** What a process left that was killed while it took the lock: files of its own that were not yet linked, or not removed. */

@@ -1,4 +1,4 @@
-import type { PartitionFile } from './partition-file.ts';
+import { writeAll, type OpenedFile } from '../system/open-in-time.ts';
 
 export const blockBytes = 1024 * 1024;
 
@@ -30,7 +30,7 @@ export interface WriteBlocksOptions {
  * before the caller's `sync`.
  */
 export async function writeBlocks(
-  file: Omit<PartitionFile, 'sync' | 'close'>,
+  file: Omit<OpenedFile, 'sync' | 'close'>,
   content: AsyncIterable<Uint8Array>,
   signal: AbortSignal,
   { skipSame = true, flushEveryBytes = Infinity, from = 0, progress }: WriteBlocksOptions = {},
@@ -93,7 +93,7 @@ export async function writeBlocks(
 }
 
 async function holds(
-  file: Pick<PartitionFile, 'read'>,
+  file: Pick<OpenedFile, 'read'>,
   block: Buffer,
   present: Buffer,
   at: number,
@@ -105,12 +105,4 @@ async function holds(
     read += bytesRead;
   }
   return block.equals(present.subarray(0, block.length));
-}
-
-async function writeAll(file: Pick<PartitionFile, 'write'>, block: Buffer, at: number): Promise<void> {
-  let written = 0;
-  while (written < block.length) {
-    const { bytesWritten } = await file.write(block, written, block.length - written, at + written);
-    written += bytesWritten;
-  }
 }

@@ -1,7 +1,8 @@
-import { createReadStream } from 'node:fs';
-import { open, stat } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
-import { ClientError } from '../client-error.ts';
+import { ClientError, codeOf } from '../client-error.ts';
+import { openInTime } from '../system/open-in-time.ts';
 import type { Processes } from '../system/system.ts';
 import { blockBytes, writeBlocks, type WrittenImage } from './block-writer.ts';
 import { ubiVolumeAt, writeUbiVolume } from './ubi-volume.ts';
@@ -43,12 +44,13 @@ export async function flash(
     const writtenBlocks = Math.ceil(sizeBytes / blockBytes);
     return { sizeBytes, sameBlocks: 0, writtenBlocks, writtenBytes: sizeBytes };
   }
+  const open = openInTime();
   const file = await open(options.output, 'r+').catch(async (error: unknown) => {
-    if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) throw error;
-    return await open(options.output, 'wx+', 0o600);
+    if (codeOf(error) !== 'ENOENT') throw error;
+    return await open(options.output, newFile, 0o600);
   });
   try {
-    if ((await file.stat()).isCharacterDevice()) {
+    if ((await stat(options.output)).isCharacterDevice()) {
       throw new ClientError(
         'badImage',
         `Cannot write to ${options.output}: it is a character device, and no UBI volume.`,
@@ -68,6 +70,8 @@ export async function flash(
     await file.close();
   }
 }
+
+const newFile = constants.O_RDWR | constants.O_CREAT | constants.O_EXCL;
 
 async function sizeOfInput(input: string): Promise<number> {
   const size = input === '-' ? 0 : (await stat(input)).size;

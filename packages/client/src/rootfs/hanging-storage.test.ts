@@ -10,7 +10,7 @@ import { makeTestDevice, removeTestDevice, testNeeds } from '../deployment/test-
 import { filesInTime } from '../system/files-in-time.ts';
 import { linuxFiles } from '../system/linux-files.ts';
 import { linuxProcesses } from '../system/linux-processes.ts';
-import { openInTime, type PartitionFile } from './partition-file.ts';
+import { openInTime, type OpenedFile } from '../system/open-in-time.ts';
 import { sha256ReadBack } from './read-back.ts';
 import { writeImage } from './write-image.ts';
 
@@ -28,7 +28,7 @@ const never = new Promise<never>(() => undefined);
 const opened: FileHandle[] = [];
 after(() => Promise.all(opened.map((file) => file.close().catch(() => undefined))));
 
-const standing = (file: FileHandle): PartitionFile => ({
+const standing = (file: FileHandle): OpenedFile => ({
   read: (...to) => file.read(...to),
   write: (...from) => file.write(...from),
   datasync: () => file.datasync(),
@@ -38,7 +38,7 @@ const standing = (file: FileHandle): PartitionFile => ({
 
 /** The real file, in which one kind of call does something else. */
 const standingStillIn =
-  (call: keyof PartitionFile | 'open', does: () => Promise<never>) =>
+  (call: keyof OpenedFile | 'open', does: () => Promise<never>) =>
   async (path: string, flags: 'r+' | number) => {
     if (call === 'open') return does();
     const file = await open(path, flags);
@@ -46,7 +46,7 @@ const standingStillIn =
     return { ...standing(file), [call]: does };
   };
 
-const hangingIn = (call: keyof PartitionFile | 'open') => standingStillIn(call, () => never);
+const hangingIn = (call: keyof OpenedFile | 'open') => standingStillIn(call, () => never);
 
 describe('a partition whose calls never come back', () => {
   for (const call of ['open', 'read', 'write', 'sync', 'datasync', 'close'] as const) {

@@ -4,7 +4,7 @@ import type { BootEnvironment } from '@tandem/boot-environment';
 import { ClientError } from '../client-error.ts';
 import type { PayloadInstaller } from '../deployment/payload-installer.ts';
 import type { System } from '../system/system.ts';
-import { openInTime, type OpenPartition } from './partition-file.ts';
+import { openInTime, type OpenFile } from '../system/open-in-time.ts';
 import {
   findPartitions,
   otherPartition,
@@ -28,7 +28,7 @@ export interface RawPartitionOptions {
   readonly bootEnvironment: (signal: AbortSignal) => Promise<BootEnvironment>;
   /** The work tree: survives power cuts from download to cleanup. */
   readonly workDirectory: string;
-  readonly openPartition?: OpenPartition;
+  readonly openPartition?: OpenFile;
   readonly places?: PartitionPlaces;
 }
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { constants } from 'node:fs';
 import type { Log } from '../system/system.ts';
-import { openInTime, type OpenPartition, type PartitionFile } from './partition-file.ts';
+import { openInTime, type OpenFile, type OpenedFile } from '../system/open-in-time.ts';
 
 /** Node has it; the types of Node leave it to those of browsers. */
 declare const WebAssembly: {
@@ -19,7 +19,7 @@ export async function sha256ReadBack(
   sizeBytes: number,
   log: Log,
   signal: AbortSignal,
-  open: OpenPartition = openInTime(),
+  open: OpenFile = openInTime(),
 ): Promise<string> {
   const hash = createHash('sha256');
   for await (const piece of readBack(path, sizeBytes, log, signal, open)) hash.update(piece);
@@ -32,7 +32,7 @@ export async function* readBack(
   sizeBytes: number,
   log: Log,
   signal: AbortSignal,
-  open: OpenPartition = openInTime(),
+  open: OpenFile = openInTime(),
 ): AsyncGenerator<Uint8Array, void, undefined> {
   if (sizeBytes === 0) return;
   const [piece, spare] = [alignedBuffer(), alignedBuffer()];
@@ -45,7 +45,7 @@ export async function* readBack(
 }
 
 /** Not only the opening is refused where O_DIRECT is not known, on some file systems only the first reading is. */
-async function openPastCache(path: string, piece: Buffer, log: Log, open: OpenPartition) {
+async function openPastCache(path: string, piece: Buffer, log: Log, open: OpenFile) {
   const direct = await open(path, constants.O_RDONLY | constants.O_DIRECT).catch(unlessRefused);
   if (direct !== undefined) {
     try {
@@ -66,7 +66,7 @@ async function openPastCache(path: string, piece: Buffer, log: Log, open: OpenPa
 }
 
 async function* pieces(
-  file: PartitionFile,
+  file: OpenedFile,
   path: string,
   first: { readonly piece: Buffer; readonly spare: Buffer; readonly reading: Promise<number> },
   sizeBytes: number,
@@ -90,11 +90,7 @@ async function* pieces(
 }
 
 /** Whole pieces only: with O_DIRECT position and length must be multiples of the device's block. */
-async function readPiece(
-  file: Pick<PartitionFile, 'read'>,
-  piece: Buffer,
-  position: number,
-): Promise<number> {
+async function readPiece(file: Pick<OpenedFile, 'read'>, piece: Buffer, position: number): Promise<number> {
   return (await file.read(piece, 0, piece.length, position)).bytesRead;
 }
 

@@ -12,7 +12,7 @@ import {
   type PartitionPlaces,
   type RootfsPartition,
 } from './partitions.ts';
-import { openInTime, type OpenPartition } from './partition-file.ts';
+import { openInTime, type OpenFile } from '../system/open-in-time.ts';
 import { readBack } from './read-back.ts';
 import { writeImage } from './write-image.ts';
 
@@ -29,7 +29,7 @@ export interface RootfsImageOptions {
   /** Longest time of each step but the download, whose own waits are bounded (ModuleTimeoutSeconds). */
   readonly stepTimeoutMs: number;
   /** How partitions are opened; in the usual way, each call bounded in time, when not given. */
-  readonly openPartition?: OpenPartition;
+  readonly openPartition?: OpenFile;
   /** Where devices and mounts show; in the usual places when not given. */
   readonly places?: PartitionPlaces;
 }

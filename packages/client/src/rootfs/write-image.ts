@@ -3,7 +3,7 @@ import { ClientError } from '../client-error.ts';
 import type { DownloadProgress } from '../deployment/payload-installer.ts';
 import type { Log, System } from '../system/system.ts';
 import { blockBytes, writeBlocks, type WrittenImage } from './block-writer.ts';
-import { openInTime, type OpenPartition } from './partition-file.ts';
+import { openInTime, type OpenFile } from '../system/open-in-time.ts';
 import type { RootfsPartition } from './partitions.ts';
 import { sha256ReadBack } from './read-back.ts';
 import { writeUbiVolume } from './ubi-volume.ts';
@@ -19,7 +19,7 @@ export interface Image {
 }
 
 export interface WriteImageOptions {
-  readonly open?: OpenPartition;
+  readonly open?: OpenFile;
   /** Told what is durable in the partition, by its path. */
   readonly progress?: DownloadProgress | undefined;
 }
@@ -101,7 +101,7 @@ async function writeVolume(
   partition: RootfsPartition,
   image: Image,
   signal: AbortSignal,
-  open: OpenPartition,
+  open: OpenFile,
 ): Promise<WrittenImage> {
   const { name, sizeBytes, content, resumedAt = 0 } = image;
   if (resumedAt > 0)
@@ -126,7 +126,7 @@ async function checkReadBack(
   { sizeBytes, sha256 }: Image,
   log: Log,
   signal: AbortSignal,
-  open: OpenPartition,
+  open: OpenFile,
 ): Promise<void> {
   const found = await sha256ReadBack(path, sizeBytes, log, signal, open);
   if (found === sha256) return;

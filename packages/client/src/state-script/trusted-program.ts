@@ -1,12 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { ClientError } from '../client-error.ts';
+import { storageCallLimitMs, withinTime } from '../system/within-time.ts';
 
 /**
  * Throws unless only root, or the user this client runs as, can have written the program: it is about to be run with the client's
  * rights. Links are followed, as the kernel does.
  */
 export async function requireTrustedProgram(path: string): Promise<void> {
-  const { uid, gid, mode } = await stat(path);
+  const { uid, gid, mode } = await withinTime(stat(path), `Looking at ${path}`, storageCallLimitMs);
   const self = process.geteuid?.() ?? 0;
   const ownGroup = process.getegid?.() ?? 0;
   const trustedOwner = uid === 0 || uid === self;

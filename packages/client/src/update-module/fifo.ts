@@ -2,6 +2,7 @@ import { constants, open } from 'node:fs';
 import { Socket } from 'node:net';
 import { promisify } from 'node:util';
 import type { Clock } from '../system/system.ts';
+import { storageCallLimitMs, withinTime } from '../system/within-time.ts';
 
 /*
  * A FIFO opened or written in the ordinary way blocks until somebody reads, and in Node it blocks one of the few threads that do
@@ -38,7 +39,8 @@ const longestWaitMs = 50;
 
 async function openIfThereIsReader(path: string): Promise<number | undefined> {
   try {
-    return await promisify(open)(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    const opening = promisify(open)(path, constants.O_WRONLY | constants.O_NONBLOCK);
+    return await withinTime(opening, `Opening ${path}`, storageCallLimitMs);
   } catch (error) {
     if (error instanceof Error && 'code' in error && error.code === 'ENXIO') return undefined;
     throw error;

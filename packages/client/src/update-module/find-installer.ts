@@ -2,7 +2,8 @@ import { join } from 'node:path';
 import { ClientError } from '../client-error.ts';
 import type { PayloadInstaller } from '../deployment/payload-installer.ts';
 import { requireTrustedProgram } from '../state-script/trusted-program.ts';
-import type { Clock, Files, Log, Processes } from '../system/system.ts';
+import type { Log } from '../system/system.ts';
+import type { StreamNeeds } from './stream-payload.ts';
 import { updateModule } from './update-module.ts';
 
 /** Where an installer works: its tree, which outlives power cuts, and the deployment's log. */
@@ -14,10 +15,7 @@ export interface InstallerPlace {
 
 export type BuiltInInstallers = Readonly<Record<string, (place: InstallerPlace) => PayloadInstaller>>;
 
-export interface InstallerNeeds {
-  readonly files: Files;
-  readonly processes: Processes;
-  readonly clock: Clock;
+export interface InstallerNeeds extends StreamNeeds {
   readonly modules: string;
   readonly moduleTimeoutMs: number;
   readonly builtIn: BuiltInInstallers;

@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import type { PayloadFile } from '@tandem/artifact';
 import { ClientError } from '../client-error.ts';
+import type { OpenFile } from '../system/open-in-time.ts';
 import type { Clock, Files, Processes } from '../system/system.ts';
 import { openFifoForWriting, type FifoWriter } from './fifo.ts';
 
@@ -9,6 +9,8 @@ export interface StreamNeeds {
   readonly files: Files;
   readonly processes: Processes;
   readonly clock: Clock;
+  /** How files for a module are opened; in the usual way, each call bounded in time, when not given. */
+  readonly openFile?: OpenFile;
 }
 
 /** Makes what a module finds in its work tree when a download call begins, and gives the function that takes it away. */
@@ -22,7 +24,7 @@ export async function makeStreams(
     await needs.files.removeDurably(join(tree, 'streams'));
   };
   await remove();
-  await mkdir(join(tree, 'streams'), { mode: 0o700 });
+  await needs.files.makeDirectoryDurably(join(tree, 'streams'), 0o700);
   await makeFifo(join(tree, 'stream-next'), needs, signal);
   return remove;
 }

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
-import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, open, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
 import type { PayloadFile, PayloadHeader } from '@tandem/artifact';
 import { linuxSystem } from '../system/linux-system.ts';
+import { openInTime, type OpenedFile, type OpenFile } from '../system/open-in-time.ts';
 import { findInstaller } from './find-installer.ts';
 
 const header: PayloadHeader = { type: 'test-module', raw: { typeInfo: new Uint8Array() }, files: [] };
+const never = new Promise<never>(() => undefined);
 const bigBytes = 3 * 1024 * 1024;
 
 /** Payload files as the artifact library gives them; a fault at the end of a file is what a wrong checksum is. */
@@ -42,7 +44,7 @@ const digest = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest(
 async function moduleDevice(
   t: TestContext,
   script: string,
-  options: { timeoutMs?: number; mode?: number } = {},
+  options: { timeoutMs?: number; mode?: number; openFile?: OpenFile } = {},
 ) {
   const directory = await mkdtemp(join(tmpdir(), 'update-module-'));
   t.after(() => rm(directory, { recursive: true, force: true }));
@@ -58,7 +60,13 @@ async function moduleDevice(
     findInstaller(
       type,
       { path: tree, log: (_level, message) => logged.push(message) },
-      { ...system, modules: directory, moduleTimeoutMs: options.timeoutMs ?? 10_000, builtIn: {} },
+      {
+        ...system,
+        modules: directory,
+        moduleTimeoutMs: options.timeoutMs ?? 10_000,
+        builtIn: {},
+        ...(options.openFile === undefined ? {} : { openFile: options.openFile }),
+      },
     );
   return { directory, tree, logged, find, installer: async () => find('test-module') };
 }
@@ -168,6 +176,30 @@ n=$(cat stream-next); cat "$n" > /dev/null && echo whole > tmp/done; exit 0`,
     );
     assert.deepEqual(await readdir(join(device.tree, 'tmp')), []);
   });
+
+  for (const call of ['open', 'write', 'sync', 'close'] as const) {
+    test(`that reads nothing: its files on a medium that hangs in ${call} are a failure in time`, async (t) => {
+      const device = await moduleDevice(t, 'exit 0', {
+        openFile: openInTime(async (path, flags, mode) => {
+          if (call === 'open') return never;
+          const file = await open(path, flags, mode);
+          t.after(() => file.close());
+          const real: OpenedFile = {
+            read: (...to) => file.read(...to),
+            write: (...from) => file.write(...from),
+            datasync: () => file.datasync(),
+            sync: () => file.sync(),
+            close: async () => undefined,
+          };
+          return { ...real, [call]: () => never };
+        }, 50),
+      });
+      await assert.rejects((await device.installer()).download(header, payload([small]), signal), {
+        code: 'storageHangs',
+        message: /files\/small.txt.* has not come back/,
+      });
+    });
+  }
 
   test('is not waited for beyond its time while the download stands still', async (t) => {
     const device = await moduleDevice(t, readAll, { timeoutMs: 1000 });

@@ -1,9 +1,10 @@
-import { open } from 'node:fs/promises';
+import { constants } from 'node:fs';
 import { join } from 'node:path';
 import type { PayloadFile } from '@tandem/artifact';
 import { ClientError } from '../client-error.ts';
 import type { PayloadInstaller, RebootAnswer } from '../deployment/payload-installer.ts';
 import { endOf } from '../state-script/state-scripts.ts';
+import { openInTime, writeAll } from '../system/open-in-time.ts';
 import type { Log, ProcessResult } from '../system/system.ts';
 import { checkedName, makeStreams, streamPayload, type StreamNeeds } from './stream-payload.ts';
 
@@ -94,7 +95,7 @@ async function download(
   } finally {
     await removeStreams();
   }
-  if (streamed === 'ignored') await storeFiles(module.tree, payloadFiles, signal);
+  if (streamed === 'ignored') await storeFiles(module.tree, payloadFiles, needs, signal);
 }
 
 /** Feeds the module while it runs; whatever happens, it has ended when this settles. */
@@ -143,28 +144,33 @@ const ownEndMs = 1000;
 async function storeFiles(
   tree: string,
   payloadFiles: AsyncIterable<PayloadFile>,
+  { openFile = openInTime() }: StreamNeeds,
   signal: AbortSignal,
 ): Promise<void> {
   const directory = join(tree, 'files');
-  for await (const file of payloadFiles) {
-    const handle = await open(join(directory, checkedName(file.name)), 'wx', 0o600);
+  for await (const { name, content } of payloadFiles) {
+    const file = await openFile(join(directory, checkedName(name)), newFile, 0o600);
     try {
-      for await (const bytes of file.content) {
+      let position = 0;
+      for await (const bytes of content) {
         signal.throwIfAborted();
-        await handle.writeFile(bytes);
+        await writeAll(file, bytes, position);
+        position += bytes.length;
       }
-      await handle.sync();
+      await file.sync();
     } finally {
-      await handle.close();
+      await file.close();
     }
   }
-  const handle = await open(directory, 'r');
+  const names = await openFile(directory, constants.O_RDONLY | constants.O_DIRECTORY);
   try {
-    await handle.sync();
+    await names.sync();
   } finally {
-    await handle.close();
+    await names.close();
   }
 }
+
+const newFile = constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL;
 
 type Stream = 'stdout' | 'stderr';
 

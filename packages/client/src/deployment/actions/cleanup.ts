@@ -60,6 +60,7 @@ export async function clearDeployment(run: DeploymentRun): Promise<'success'> {
 export async function endDeployment(run: ManagedRun): Promise<'success' | 'stop'> {
   run.log('info', 'End of the deployment');
   run.log = run.needs.system.log;
+  run.hangingStorage ??= run.deploymentLog?.hanging();
   run.deploymentLog = undefined;
   run.deployment = undefined;
   run.recordName = undefined;

@@ -44,7 +44,7 @@ async function reboot(
   byInstaller: (signal: AbortSignal) => Promise<void>,
   signal: AbortSignal,
 ): Promise<'success'> {
-  run.deploymentLog?.sync();
+  await run.deploymentLog?.sync();
   if (payloadOf(run).reboot !== 'Automatic') {
     await byInstaller(signal);
     return 'success';

@@ -1,9 +1,9 @@
 import { open, type FileHandle } from 'node:fs/promises';
 import { codeOf } from '../client-error.ts';
-import { storageCallLimitMs, withinTime } from '../system/within-time.ts';
+import { storageCallLimitMs, withinTime } from './within-time.ts';
 
-/** What is done to a partition, as `node:fs` does it. */
-export interface PartitionFile {
+/** What is done to a partition, or to a file too large for memory, as `node:fs` does it. */
+export interface OpenedFile {
   read(
     buffer: Buffer,
     offset: number,
@@ -11,7 +11,7 @@ export interface PartitionFile {
     position: number,
   ): Promise<{ readonly bytesRead: number }>;
   write(
-    buffer: Buffer,
+    buffer: Uint8Array,
     offset: number,
     length: number,
     position: number,
@@ -21,18 +21,18 @@ export interface PartitionFile {
   close(): Promise<void>;
 }
 
-/** Opens a device or plain file; `flags` as `node:fs` takes them. */
-export type OpenPartition = (path: string, flags: 'r+' | number) => Promise<PartitionFile>;
+/** Opens a device or plain file; `flags` and `mode`, of a file that is made, as `node:fs` takes them. */
+export type OpenFile = (path: string, flags: 'r+' | number, mode?: number) => Promise<OpenedFile>;
 
-const openFile: OpenPartition = async (path, flags): Promise<FileHandle> => open(path, flags);
+const openOnLinux: OpenFile = async (path, flags, mode): Promise<FileHandle> => open(path, flags, mode);
 
 /**
- * Opens partitions of which every call ends, with `ClientError` `storageHangs` after `limitMs` at the latest. A file that hangs is not
+ * Opens files of which every call ends, with `ClientError` `storageHangs` after `limitMs` at the latest. A file that hangs is not
  * closed: that would wait for the call that hangs.
  */
-export function openInTime(openPartition = openFile, limitMs = storageCallLimitMs): OpenPartition {
-  return async (path, flags) => {
-    const file = await withinTime(openPartition(path, flags), `Opening ${path}`, limitMs);
+export function openInTime(openFile = openOnLinux, limitMs = storageCallLimitMs): OpenFile {
+  return async (path, flags, mode) => {
+    const file = await withinTime(openFile(path, flags, mode), `Opening ${path}`, limitMs);
     let hangs = false;
     const inTime = async <T>(what: string, call: () => Promise<T>): Promise<T> => {
       try {
@@ -58,4 +58,17 @@ export function openInTime(openPartition = openFile, limitMs = storageCallLimitM
       },
     };
   };
+}
+
+/** Writes all of the bytes: a file may take fewer at a time. */
+export async function writeAll(
+  file: Pick<OpenedFile, 'write'>,
+  bytes: Uint8Array,
+  position: number,
+): Promise<void> {
+  let written = 0;
+  while (written < bytes.length) {
+    const { bytesWritten } = await file.write(bytes, written, bytes.length - written, position + written);
+    written += bytesWritten;
+  }
 }
