@@ -13,6 +13,8 @@ export interface Bootloader {
   readonly programs: Readonly<Record<string, string>>;
   /** Room it wants before the first partition, whose beginning is never less than this. */
   readonly reservedBytes: number;
+  /** Keys of mender.conf in the root file system that it depends on. */
+  readonly clientConfiguration?: Readonly<Record<string, unknown>>;
   /** What keeps it from starting this root file system, in sentences that say what to do; empty when all is well. */
   readonly problems: (context: BootContext) => Promise<readonly string[]>;
   /** Files of the boot partition. */
