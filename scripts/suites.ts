@@ -52,6 +52,7 @@ export const programs = {
   script: { paths: ['/usr/bin/script'], package: 'bsdutils' },
   curl: { paths: ['/usr/bin/curl'], package: 'curl' },
   'qemu-system-x86_64': { paths: ['/usr/bin/qemu-system-x86_64'], package: 'qemu-system-x86' },
+  'qemu-storage-daemon': { paths: ['/usr/bin/qemu-storage-daemon'], package: 'qemu-system-common' },
   'qemu-img': { paths: ['/usr/bin/qemu-img'], package: 'qemu-utils' },
   OVMF: { paths: ['/usr/share/OVMF/OVMF_CODE_4M.fd'], package: 'ovmf' },
   'grub-mkimage': { paths: ['/usr/bin/grub-mkimage'], package: 'grub-common' },
@@ -85,4 +86,5 @@ export const suites = {
   'e2e-compatibility':{ files: 'e2e/compatibility/{artifact,boot,server}*.test.ts', budgetSeconds: 400, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'mcopy', 'zstd', 'xz', 'jq', 'grub-editenv', 'dbus-daemon', 'dbus-send', 'curl', 'softhsm2-util', 'pkcs11-tool', 'sshd', 'ssh'] },
   'e2e-client':       { files: 'e2e/compatibility/{client,command,migration,setup,snapshot,update}*.test.ts', budgetSeconds: 500, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-connect', 'zstd', 'xz', 'jq', 'dbus-daemon', 'dbus-send', 'softhsm2-util', 'pkcs11-tool', 'tinyproxy', 'mdb_load', 'fsfreeze', 'losetup', 'script'] },
   'e2e-qemu':         { files: 'e2e/qemu/{machine,grub}/**/*.test.ts',       budgetSeconds: 300, everywhere: false, needs: ['qemu-system-x86_64', 'qemu-img', 'OVMF', 'grub-mkimage', 'grub-efi', 'mkfs.vfat', 'sfdisk', 'mcopy', 'mmdebstrap'] },
+  'e2e-faulty-media': { files: 'e2e/power-cuts/faulty-media.test.ts',        budgetSeconds: 60,  everywhere: false, needs: ['qemu-storage-daemon', 'losetup', 'unshare', 'mkfs.ext4', 'mender', 'fw_printenv'] },
 } as const satisfies Record<string, Suite>;
