@@ -1,4 +1,5 @@
 import type { Bootloader } from './bootloader.ts';
+import { uBoot } from './u-boot/u-boot.ts';
 
 /** What a board's `bootloaderSettings` are before the bootloader has read them. */
 export type BootloaderSettings = Readonly<Record<string, unknown>>;
@@ -17,6 +18,7 @@ const none = (): Bootloader => ({
 /** By the board file's key `bootloader`. Each throws `ImageError` (badBoard) naming the setting it does not know or cannot use. */
 export const bootloaders = {
   none,
+  'u-boot': uBoot,
 } as const satisfies Readonly<Record<string, (settings: BootloaderSettings) => Bootloader>>;
 
 export type BootloaderName = keyof typeof bootloaders;
