@@ -148,6 +148,17 @@ test('a device is forgotten only after the server has said what that means', asy
   await shows(device(2));
 });
 
+test('who has no device at hand starts one in one click', async () => {
+  const { page } = person;
+  await goTo(page, 'Connect a device');
+  await page.getByRole('button', { name: 'Start a virtual device' }).click();
+  const told = page.getByRole('status').filter({ hasText: 'virtual is on' });
+  const mac = /mac=(\S+?)\./.exec(await told.innerText({ timeout: 20_000 }))?.[1];
+  assert.ok(mac !== undefined, 'the page says what it will ask with');
+  await told.getByRole('link', { name: 'pending devices' }).click();
+  await table().getByRole('row', { name: mac }).waitFor({ timeout: 20_000 });
+});
+
 test('no page asked anything of anybody else, or broke the content security policy', () => {
   assertNoFaults(person);
 });

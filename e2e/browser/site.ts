@@ -68,7 +68,10 @@ export async function openSite({
   await mkdir(place.dataDirectory, { recursive: true });
   const credentials = { email: 'admin@example.com', password: randomBytes(12).toString('base64url') };
   if (hasUser) await createUser(place, credentials.email, credentials.password);
-  const server = await startServer(place);
+  const server = await startServer(place, async () => {
+    const { name } = await site.connectDevice('virtual');
+    return { name: 'virtual', identity: { mac: name } };
+  });
   const workshop = await makeWorkshop(join(directory, 'workshop'), programs, server);
   for (const version of versions) await makeImage(workshop, version);
   if (versions.includes(1)) await makeBootstrapArtifact(workshop, 1);

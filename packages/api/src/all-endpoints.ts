@@ -19,6 +19,7 @@ import * as directUpload from './management/direct-upload.ts';
 import * as releases from './management/releases.ts';
 import * as serverIdentity from './management/server-identity.ts';
 import * as users from './management/users.ts';
+import * as virtualDevices from './management/virtual-devices.ts';
 
 /** Every module of the contract. A new one is added here, and thereby served in the OpenAPI document and tested. */
 const modules: readonly Readonly<Record<string, unknown>>[] = [
@@ -42,6 +43,7 @@ const modules: readonly Readonly<Record<string, unknown>>[] = [
   deviceConnections,
   integrations,
   serverIdentity,
+  virtualDevices,
 ];
 
 const isEndpoint = (value: unknown): value is Endpoint =>

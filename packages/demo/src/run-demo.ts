@@ -2,17 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { deviceTable } from './device-table.ts';
-import { deviceDirectory, makeDevice } from './device-directory.ts';
+import type { DeviceDirectory } from './device-directory.ts';
+import { openShelf, type DeviceShelf } from './device-shelf.ts';
 import { readDeviceState } from './device-state.ts';
 import { shortfalls, type Ending } from './expectations.ts';
 import { openFleet, type DeploymentProgress, type Fleet } from './fleet.ts';
 import { freePort } from './ports.ts';
 import type { ProgramPaths } from './prerequisites.ts';
-import { ownProgram } from './programs.ts';
 import {
   artifactPath,
-  bootstrapPath,
-  imagePath,
   makeArtifact,
   makeBootstrapArtifact,
   makeImage,
@@ -20,7 +18,7 @@ import {
 } from './release-files.ts';
 import { artifactNameOf, type Version } from './root-file-system.ts';
 import { createUser, startServer } from './server-process.ts';
-import { startVirtualDevice, type DeviceEvent } from './virtual-device.ts';
+import type { DeviceEvent } from './virtual-device.ts';
 
 export interface DemoOptions {
   /** An empty place for everything the demo makes. */
@@ -32,7 +30,7 @@ export interface DemoOptions {
   readonly signal: AbortSignal;
 }
 
-const deviceNames = ['device-1', 'device-2', 'device-3'] as const;
+const deviceCount = 3;
 const group = 'demo';
 const email = 'admin@example.com';
 const deploymentTimeoutMs = 120_000;
@@ -48,10 +46,14 @@ export async function runDemo({ directory, programs, stay, say, signal }: DemoOp
   await mkdir(place.dataDirectory, { recursive: true });
   const password = randomBytes(12).toString('base64url');
   await createUser(place, email, password);
-  const server = await startServer(place);
   const off = new AbortController();
   const switchOff = AbortSignal.any([signal, off.signal]);
-  const running: Promise<void>[] = [];
+  let shelf: DeviceShelf | undefined;
+  let isShown = false;
+  const server = await startServer(place, async () => {
+    if (shelf === undefined || !isShown) throw new Error('the demo is still busy with its own devices');
+    return shelf.addVirtualDevice();
+  });
   try {
     step(`server ready at ${server.url}`);
 
@@ -61,20 +63,17 @@ export async function runDemo({ directory, programs, stay, say, signal }: DemoOp
     await makeBootstrapArtifact(workshop, 1);
     step('root file systems 1, 2 and 3 made; artifacts demo-2 and demo-3 packed and signed');
 
-    const devices = deviceNames.map((name) => deviceDirectory(name, join(directory, name)));
-    for (const device of devices) {
-      await makeDevice(device, { image: imagePath(workshop, 1), bootstrapArtifact: bootstrapPath(workshop) });
-      const { ended } = startVirtualDevice({
-        device,
-        programs,
-        clientCommand: ownProgram('mender-update'),
-        onEvent: (event) => {
-          step(`${device.name}  ${tell(event)}`);
-        },
-        signal: switchOff,
-      });
-      running.push(ended);
-    }
+    shelf = openShelf({
+      directory,
+      programs,
+      workshop,
+      onEvent: ({ name }, event) => {
+        step(`${name}  ${tell(event)}`);
+      },
+      signal: switchOff,
+    });
+    const devices: DeviceDirectory[] = [];
+    while (devices.length < deviceCount) devices.push(await shelf.switchOn());
 
     const fleet = await openFleet({ ...server, email, password, devices, signal: switchOff });
     await fleet.acceptDevices();
@@ -101,6 +100,7 @@ export async function runDemo({ directory, programs, stay, say, signal }: DemoOp
     if (faults.length === 0)
       say('Every device took version 2, refused version 3 by itself, and runs version 2 again.');
     if (stay) {
+      isShown = true;
       say(`\nlook      ${server.url}/ui/   (certificate: ${join(place.dataDirectory, 'tls', 'ca.pem')})`);
       say(`login     ${email}   password ${password}`);
       say(`devices   ${directory}/device-*, each with its console.log\n\nCtrl-C ends it.`);
@@ -109,7 +109,7 @@ export async function runDemo({ directory, programs, stay, say, signal }: DemoOp
     return faults.length === 0;
   } finally {
     off.abort();
-    await Promise.allSettled(running);
+    await shelf?.ended();
     await server.stop();
   }
 }

@@ -2,6 +2,8 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { open, readFile } from 'node:fs/promises';
 import { request } from 'node:https';
 import { join } from 'node:path';
+import type { VirtualDevice } from '@tandem/api';
+import { offerVirtualDevices } from './offer-virtual-devices.ts';
 import { ownProgram } from './programs.ts';
 import { runProgram } from './run-program.ts';
 
@@ -31,8 +33,14 @@ export async function createUser(place: ServerPlace, email: string, password: st
   await runProgram(ownProgram('tandem-server'), args, { input: `${password}\n` });
 }
 
-/** Starts the server and resolves when it answers on `/health`. */
-export async function startServer(place: ServerPlace): Promise<ServerProcess> {
+/**
+ * Starts the server and resolves when it answers on `/health`. With `addVirtualDevice` its web interface offers devices in one
+ * click; what that throws is told to whoever clicked.
+ */
+export async function startServer(
+  place: ServerPlace,
+  addVirtualDevice?: () => Promise<VirtualDevice>,
+): Promise<ServerProcess> {
   const url = `https://localhost:${String(place.publicPort ?? place.port)}`;
   const log = await open(join(place.dataDirectory, 'console.log'), 'a');
   const child = spawn(
@@ -46,8 +54,12 @@ export async function startServer(place: ServerPlace): Promise<ServerProcess> {
       '--public-url',
       url,
     ],
-    { stdio: ['ignore', log.fd, log.fd], detached: true },
+    {
+      stdio: ['ignore', log.fd, log.fd, ...(addVirtualDevice === undefined ? [] : (['ipc'] as const))],
+      detached: true,
+    },
   );
+  if (addVirtualDevice !== undefined) offerVirtualDevices(child, addVirtualDevice);
   await log.close();
   const exited = new Promise<void>((resolve) => {
     child.once('exit', () => {

@@ -3,6 +3,7 @@ import { setFlagsFromString } from 'node:v8';
 import { gatheredLines } from './gathered-lines.ts';
 import { logAs } from './log.ts';
 import { runCommand } from './commands/run-command.ts';
+import { virtualDevicesOfParent } from './virtual-devices.ts';
 
 const maxLineLength = 4096;
 /** So late a line of the log may be, and so much of it a kill may cost. */
@@ -40,5 +41,6 @@ process.exitCode = await runCommand(process.argv.slice(2), {
     for await (const line of createInterface({ input: process.stdin })) return line.slice(0, maxLineLength);
     return '';
   },
+  virtualDevices: virtualDevicesOfParent(process),
   stopRequested,
 });

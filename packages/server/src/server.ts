@@ -1,4 +1,4 @@
-import { allEndpoints, getHealth, getReady, getServerIdentity } from '@tandem/api';
+import { addVirtualDevice, allEndpoints, getHealth, getReady, getServerIdentity } from '@tandem/api';
 import { nodeDecompressors } from '@tandem/artifact';
 import { xzDecompressor } from '@tandem/artifact/xz';
 import type { FastifyInstance } from 'fastify';
@@ -11,6 +11,7 @@ import type { Database } from './database/open-database.ts';
 import { registerDocumentationRoutes } from './documentation/documentation-routes.ts';
 import { endPartsOfDecommissioned } from './deployments/device-reports.ts';
 import { createSoftwareUpdates } from './deployments/software-updates.ts';
+import { deviceCaller } from './device-caller.ts';
 import { checkInTimes } from './device-auth/check-in-times.ts';
 import { registerDeviceAuthRoutes } from './device-auth/device-auth-routes.ts';
 import { acceptedDevices, createDeviceAuth } from './device-auth/device-auth.ts';
@@ -41,6 +42,7 @@ import { createSettings } from './users/settings.ts';
 import { registerUserRoutes } from './users/user-routes.ts';
 import { createUserTokens, type ScopeOfUser } from './users/user-tokens.ts';
 import { createUsers } from './users/users.ts';
+import type { VirtualDevices } from './virtual-devices.ts';
 import { serveWebInterface } from './web-interface/serve-web-interface.ts';
 import type { WebFiles } from './web-interface/web-files.ts';
 
@@ -58,6 +60,8 @@ export interface ServerParts {
   readonly scopeOfUser?: ScopeOfUser;
   /** Told of every request that was answered, for metrics. */
   readonly requestAnswered?: ((request: AnsweredRequest) => void) | undefined;
+  /** Makes virtual devices; without it the server has none to offer. */
+  readonly virtualDevices?: VirtualDevices | undefined;
   /** The web interface; without it the server is the API alone. */
   readonly webFiles?: WebFiles | undefined;
   readonly configuration: {
@@ -110,6 +114,7 @@ export function createServer({
   log,
   scopeOfUser = () => Promise.resolve(unbounded),
   webFiles,
+  virtualDevices,
   requestAnswered,
   configuration,
 }: ServerParts): TandemServer {
@@ -188,18 +193,7 @@ export function createServer({
   // Who may call what.
   const verifyDevice = tokenVerifier(keys.deviceTokens, configuration.tokenCacheSize);
   const verifyUser = tokenVerifier(keys.userTokens, configuration.tokenCacheSize);
-  const device: Authenticate = async (token) => {
-    const now = clock();
-    const claims = verifyDevice(token, now / 1000);
-    const tenant = claims?.['mender.tenant'];
-    if (claims?.['mender.device'] !== true || tenant === undefined) throw tokenRefused();
-    if (!(await deviceAuth.tokenCounts(tenant, claims.jti, claims.sub))) throw tokenRefused();
-    checkIns.note(tenant, claims.sub, now);
-    return {
-      tokenId: claims.jti,
-      actor: { tenant, subject: { kind: 'device', id: claims.sub }, scope: unbounded },
-    };
-  };
+  const device = deviceCaller({ reader: database.read, verify: verifyDevice, checkIns, clock });
   const user: Authenticate = async (token) => {
     const claims = verifyUser(token, clock() / 1000);
     const actor = claims?.['mender.user'] === true ? await tokens.actorOf(claims) : undefined;
@@ -232,8 +226,20 @@ export function createServer({
   });
   register(getServerIdentity, async () => ({
     status: 200,
-    body: { public_url: ownUrl(), authority: configuration.authority ?? null },
+    body: {
+      public_url: ownUrl(),
+      authority: configuration.authority ?? null,
+      virtual_devices: virtualDevices?.isOffered() ?? false,
+    },
   }));
+  register(addVirtualDevice, async () => {
+    if (virtualDevices?.isOffered() !== true)
+      throw new ServerError(
+        'notFound',
+        'this server was given no means to make virtual devices; the demo has them',
+      );
+    return { status: 201, body: await virtualDevices.add() };
+  });
   registerDeviceAuthRoutes(register, { deviceAuth, checkIns, tenantOfDevice: () => defaultTenant });
   registerInventoryRoutes(register, inventory);
   registerUserRoutes(register, {

@@ -16,6 +16,7 @@ export const ServerIdentity = Type.Object({
     ],
     { description: "null where the server's certificate was given, not made by itself" },
   ),
+  virtual_devices: Type.Boolean({ description: 'whether it can be asked for virtual devices' }),
 });
 export type ServerIdentity = Static<typeof ServerIdentity>;
 

@@ -21,6 +21,7 @@ import {
 } from '../configuration/settings.ts';
 import type { Log, LogFormat } from '../log.ts';
 import { ServerError } from '../server-error.ts';
+import type { VirtualDevices } from '../virtual-devices.ts';
 
 /** What a command may use of the machine; main.ts alone has the real one. */
 export interface World {
@@ -31,6 +32,7 @@ export interface World {
   readonly printError: (text: string) => void;
   /** One line of standard input, without its end. */
   readonly readLine: () => Promise<string>;
+  readonly virtualDevices: VirtualDevices;
   /** Resolves when the process is asked to end. */
   readonly stopRequested: () => Promise<void>;
 }

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { silentLog } from '../log.ts';
 import { authRequest, authRequestsPath, ed25519Device } from '../testing/whole-server.ts';
 import { runServerCommand, startServerProcess, type ServerProcess } from '../testing/server-process.ts';
+import { virtualDevicesOfParent } from '../virtual-devices.ts';
 import { runCommand } from './run-command.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/tandem-server.js', import.meta.url));
@@ -306,6 +307,7 @@ async function runHere(args: readonly string[], environment: Readonly<Record<str
     print: (text) => printed.push(text),
     printError: (text) => errors.push(text),
     readLine: () => Promise.resolve(''),
+    virtualDevices: virtualDevicesOfParent({ on: () => undefined }),
     stopRequested: () => Promise.resolve(),
   });
   return { code, printed: printed.join('\n'), errors: errors.join('\n') };

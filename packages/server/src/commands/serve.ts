@@ -17,6 +17,7 @@ import { createServer } from '../server.ts';
 import { ServerError } from '../server-error.ts';
 import { selfMadeCertificate, type Certificate, type SelfMadeCertificate } from '../tls/certificate.ts';
 import { loadSigningKeys } from '../tokens/signing-keys.ts';
+import type { VirtualDevices } from '../virtual-devices.ts';
 import { readWebFiles } from '../web-interface/web-files.ts';
 import {
   keysPath,
@@ -32,6 +33,8 @@ export interface ServeWorld {
   readonly log: Log;
   /** What the person at the console should read; never the request log. */
   readonly print: (text: string) => void;
+  /** Of the process that started this one, when it makes any. */
+  readonly virtualDevices: VirtualDevices;
 }
 
 /** Where `npm ci` builds the web interface; packages name theirs by the setting. */
@@ -40,7 +43,7 @@ const builtWebInterface = fileURLToPath(new URL('../../../web/dist', import.meta
 /** Starts the server out of its data directory; resolves with what stops it. */
 export async function serve(
   configuration: Configuration,
-  { clock, log, print }: ServeWorld,
+  { clock, log, print, virtualDevices }: ServeWorld,
 ): Promise<() => Promise<void>> {
   const { dataDirectory, database, listen, http } = configuration;
   const address = splitAddress(listen);
@@ -69,6 +72,7 @@ export async function serve(
       objectStorage: await openObjectStorage(configuration, storagePaths(dataDirectory), clock),
       clock,
       log,
+      virtualDevices,
       webFiles: await readWebFiles(configuration.webInterface ?? builtWebInterface),
       configuration: {
         ...configuration,

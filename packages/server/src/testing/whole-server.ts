@@ -9,6 +9,7 @@ import type { Log } from '../log.ts';
 import { openFileSystemStorage } from '../object-storage/file-system-storage.ts';
 import { createServer } from '../server.ts';
 import type { SigningKeys } from '../tokens/signing-keys.ts';
+import type { VirtualDevices } from '../virtual-devices.ts';
 
 export interface RequestOptions {
   readonly token?: string | undefined;
@@ -31,13 +32,14 @@ export const administrator = { email: 'admin@example.com', password: 'correct ho
 
 export interface WholeServerOptions {
   readonly searchLimits?: Partial<SearchLimits>;
+  readonly virtualDevices?: VirtualDevices;
 }
 
 /**
  * The real server on a real database and real files, asked without a socket. Every answer is compared with its contract. With
  * TANDEM_TEST_SERVERS=2 there are two on the same database and files, and each request goes to the other one.
  */
-export async function startWholeServer({ searchLimits = {} }: WholeServerOptions = {}) {
+export async function startWholeServer({ searchLimits = {}, virtualDevices }: WholeServerOptions = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'tandem-server-'));
   const time = { offsetMs: 0 };
   const clock = () => Date.now() + time.offsetMs;
@@ -54,6 +56,7 @@ export async function startWholeServer({ searchLimits = {} }: WholeServerOptions
       keys,
       clock,
       log,
+      virtualDevices,
       scopeOfUser: async (_tenant, user) => scopes.get(user) ?? unbounded,
       configuration: {
         tls: undefined,

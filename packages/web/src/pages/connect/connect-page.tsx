@@ -9,6 +9,7 @@ import { Page, Section } from '../../components/page.tsx';
 import { saveFile } from '../../components/save-file.ts';
 import { statusFilter } from '../devices/status-tabs.tsx';
 import { clientConfiguration, setupCommand } from './setup-commands.ts';
+import { VirtualDeviceSection } from './virtual-device-section.tsx';
 
 const authorityFile = 'tandem-ca.pem';
 
@@ -29,10 +30,11 @@ export const ConnectPage = () => {
       </Page>
     );
   }
-  const { public_url: url, authority } = server.data;
+  const { public_url: url, authority, virtual_devices: offersVirtual } = server.data;
   const certificate = authority === null ? undefined : `/etc/mender/${authorityFile}`;
   return (
     <Page title="Connect a device" lead={`Devices reach this server at ${url}.`}>
+      {offersVirtual && <VirtualDeviceSection />}
       {authority !== null && (
         <Section
           title="1. The server's authority"
