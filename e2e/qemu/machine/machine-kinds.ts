@@ -1,7 +1,7 @@
 /** The machines QEMU is asked for. Emulated (TCG) machines; see `accelerator` for the exception. */
 // prettier-ignore
 export const machineKinds = {
-  'x86-64': { program: 'qemu-system-x86_64',  machine: 'q35',  processor: 'qemu64,+rdrand,+ssse3,+sse4.1,+sse4.2', firmware: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' },
+  'x86-64': { program: 'qemu-system-x86_64',  machine: 'q35',  processor: 'qemu64,-svm,+rdrand,+ssse3,+sse4.1,+sse4.2', firmware: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' },
   arm64:    { program: 'qemu-system-aarch64', machine: 'virt', processor: 'cortex-a57',                            firmware: '/usr/share/AAVMF/AAVMF_CODE.fd',  variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
 } as const;
 

@@ -60,7 +60,9 @@ export function serialConsole(output: Readable, input: Writable, now: () => numb
   const put = (text: string, isWhole: boolean): void => {
     const clean = text.replaceAll(escapeSequence, '').replaceAll('\r', '').slice(0, maxLineLength);
     const last = lines.at(-1);
+    // What was only escape sequences so far had not begun.
     if (last === undefined || !isGrowing) begin(clean);
+    else if (last.text === '') lines[lines.length - 1] = { text: clean, atMs: now() };
     else lines[lines.length - 1] = { ...last, text: clean };
     isGrowing = !isWhole;
     const line = lines.at(-1);

@@ -1,4 +1,5 @@
 import type { Bootloader } from './bootloader.ts';
+import { grubEfi } from './grub-efi/grub-efi.ts';
 import { uBoot } from './u-boot/u-boot.ts';
 
 /** What a board's `bootloaderSettings` are before the bootloader has read them. */
@@ -18,6 +19,7 @@ const none = (): Bootloader => ({
 /** By the board file's key `bootloader`. Each throws `ImageError` (badBoard) naming the setting it does not know or cannot use. */
 export const bootloaders = {
   none,
+  'grub-efi': grubEfi,
   'u-boot': uBoot,
 } as const satisfies Readonly<Record<string, (settings: BootloaderSettings) => Bootloader>>;
 
