@@ -57,8 +57,6 @@ export const programs = {
   OVMF: { paths: ['/usr/share/OVMF/OVMF_CODE_4M.fd'], package: 'ovmf' },
   'grub-mkimage': { paths: ['/usr/bin/grub-mkimage'], package: 'grub-common' },
   'grub-efi': { paths: ['/usr/lib/grub/x86_64-efi/normal.mod'], package: 'grub-efi-amd64-bin' },
-  'mkfs.vfat': { paths: ['/usr/sbin/mkfs.vfat', '/sbin/mkfs.vfat'], package: 'dosfstools' },
-  sfdisk: { paths: ['/usr/sbin/sfdisk', '/sbin/sfdisk'], package: 'fdisk' },
   chromium: { paths: ['/usr/bin/chromium'], package: 'chromium' },
 } as const;
 
