@@ -1,13 +1,18 @@
 import { chmod, open } from 'node:fs/promises';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { Kysely, type DatabaseConnection } from 'kysely';
+import { Kysely } from 'kysely';
 import type { Clock } from '../clock.ts';
 import { migrate } from './migrate.ts';
 import { queriedDirectly } from './prepared-query.ts';
 import { readSnapshot } from './read-snapshot.ts';
 import { searchLimits, type SearchLimits } from './search-limits.ts';
 import { searchQueries } from './search-queries.ts';
-import { searchConnection, sqliteConnection, sqliteDialect } from './sqlite-dialect.ts';
+import {
+  searchConnection,
+  sqliteConnection,
+  sqliteDialect,
+  type SqliteConnection,
+} from './sqlite-dialect.ts';
 import { letBeInterrupted } from './sqlite-functions.ts';
 import type { Reader, Tables, Transaction } from './tables.ts';
 import { groupCommit } from './unit-of-work.ts';
@@ -86,8 +91,8 @@ export async function openSqliteDatabase(
   };
 }
 
-const kyselyOn = (connection: DatabaseConnection): Kysely<Tables> =>
-  queriedDirectly(new Kysely<Tables>({ dialect: sqliteDialect(connection) }), connection);
+const kyselyOn = (connection: SqliteConnection): Kysely<Tables> =>
+  queriedDirectly(new Kysely<Tables>({ dialect: sqliteDialect(connection) }), connection.prepare);
 
 /** BEGIN, SAVEPOINT, COMMIT and the like: few texts, run all the time. */
 function compiledOnce(sqlite: DatabaseSync): (sql: string) => void {

@@ -1,4 +1,4 @@
-import { sql, type Compilable, type CompiledQuery, type DatabaseConnection, type RawBuilder } from 'kysely';
+import { sql, type Compilable, type RawBuilder } from 'kysely';
 import type { Reader } from './tables.ts';
 
 type Value = string | number | null;
@@ -11,32 +11,41 @@ class Slot {
   }
 }
 
+/** What a query is given in place of a value; the value comes when it is run. */
+export type Placeholders<P> = <K extends keyof P & string>(name: K) => RawBuilder<P[K]>;
+
 /**
  * A query that is written once and only run afterwards: for what every poll of every device asks. `build` gets a place holder
  * for each value; the text is made on first use of a connection.
  */
 export function preparedQuery<P extends Readonly<Record<string, Value>>, R>(
-  build: (reader: Reader, value: <K extends keyof P & string>(name: K) => RawBuilder<P[K]>) => Compilable<R>,
+  build: (reader: Reader, value: Placeholders<P>) => Compilable<R>,
 ): (reader: Reader, values: P) => Promise<R[]> {
-  const compiled = new WeakMap<Reader, CompiledQuery<R>>();
-  const compile = (reader: Reader): CompiledQuery<R> => {
+  const runs = new WeakMap<Reader, (values: P) => Promise<R[]>>();
+  const prepare = (reader: ReaderOfOne): ((values: P) => Promise<R[]>) => {
     const query = build(reader, (name) => sql`${new Slot(name)}`).compile();
-    compiled.set(reader, query);
-    return query;
+    const filled = (values: P) =>
+      query.parameters.map((one) => (one instanceof Slot ? values[one.name] : one));
+    const runHere = reader[direct]?.<R>(query.sql);
+    const run =
+      runHere === undefined
+        ? async (values: P) => (await reader.executeQuery<R>({ ...query, parameters: filled(values) })).rows
+        : (values: P) => runHere(filled(values));
+    runs.set(reader, run);
+    return run;
   };
-  return async (reader: Reader & { readonly [direct]?: DatabaseConnection }, values) => {
-    const { sql: text, query, queryId, parameters: slots } = compiled.get(reader) ?? compile(reader);
-    const parameters = slots.map((one) => (one instanceof Slot ? values[one.name] : one));
-    const filled = { sql: text, query, queryId, parameters };
-    return (await (reader[direct]?.executeQuery<R>(filled) ?? reader.executeQuery<R>(filled))).rows;
-  };
+  return (reader, values) => (runs.get(reader) ?? prepare(reader))(values);
 }
 
-const direct = Symbol('the connection of a reader');
+/** Compiles a statement; what it gives runs it with the values of its parameters. */
+export type Prepare = <R>(sql: string) => (parameters: readonly unknown[]) => Promise<R[]>;
+
+const direct = Symbol('how a reader compiles');
+type ReaderOfOne = Reader & { readonly [direct]?: Prepare };
 
 /**
- * Prepared queries of this reader go straight to its connection, past what Kysely does for queries in general: that takes as long as
- * to look up a row. For engines with one connection only.
+ * Prepared queries of this reader are compiled by its connection and run on it, past what Kysely does for queries in general: that
+ * takes as long as to look up a row. For engines with one connection only.
  */
-export const queriedDirectly = (reader: Reader, connection: DatabaseConnection): Reader =>
-  Object.assign(reader, { [direct]: connection });
+export const queriedDirectly = (reader: Reader, prepare: Prepare): Reader =>
+  Object.assign(reader, { [direct]: prepare });

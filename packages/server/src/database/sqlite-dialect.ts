@@ -11,6 +11,7 @@ import {
 } from 'kysely';
 import { boundValue } from './bound-value.ts';
 import { DatabaseError } from './database-error.ts';
+import type { Prepare } from './prepared-query.ts';
 import type { SearchQueries } from './search-queries.ts';
 
 const maxCachedStatements = 500;
@@ -47,9 +48,9 @@ export function sqliteConnection(
   sqlite: DatabaseSync,
   use: 'reading' | 'writing',
   beforeEach: () => void = () => undefined,
-): DatabaseConnection {
+): SqliteConnection {
   const statements = new Map<string, Prepared>();
-  const prepare = (sql: string): Prepared => {
+  const kept = (sql: string): Prepared => {
     const statement = statements.get(sql) ?? prepared(sqlite, sql);
     statements.delete(sql);
     statements.set(sql, statement);
@@ -57,21 +58,33 @@ export function sqliteConnection(
     if (statements.size > maxCachedStatements && !oldest.done) statements.delete(oldest.value);
     return statement;
   };
-  return {
-    // Not async and without a wait inside: all queries of a group must run in one turn of the event loop.
-    executeQuery: <R>(query: CompiledQuery) => {
-      if (use === 'writing' && !sqlite.isTransaction) {
-        return Promise.reject(new DatabaseError('misuse', 'the unit of work of this query has ended'));
-      }
-      try {
-        beforeEach();
-        return Promise.resolve(runHere<R>(prepare(query.sql), query));
-      } catch (error) {
-        return Promise.reject(error instanceof Error ? error : new DatabaseError('failed', String(error)));
-      }
-    },
-    streamQuery: refuseToStream,
+  // Not async and without a wait inside: all queries of a group must run in one turn of the event loop.
+  const inTurn = <R>(run: () => R): Promise<R> => {
+    if (use === 'writing' && !sqlite.isTransaction) {
+      return Promise.reject(new DatabaseError('misuse', 'the unit of work of this query has ended'));
+    }
+    try {
+      beforeEach();
+      return Promise.resolve(run());
+    } catch (error) {
+      return Promise.reject(error instanceof Error ? error : new DatabaseError('failed', String(error)));
+    }
   };
+  return {
+    executeQuery: <R>({ sql, parameters }: CompiledQuery) =>
+      inTurn(() => runHere<R>(kept(sql), sql, parameters)),
+    streamQuery: refuseToStream,
+    prepare: <R>(sql: string) => {
+      let statement: Prepared | undefined;
+      return (parameters) =>
+        inTurn(() => runHere<R>((statement ??= prepared(sqlite, sql)), sql, parameters).rows);
+    },
+  };
+}
+
+/** What Kysely asks for, and what is past it: statements that are compiled for good. */
+export interface SqliteConnection extends DatabaseConnection {
+  readonly prepare: Prepare;
 }
 
 /** On the thread that searches. */
@@ -99,8 +112,12 @@ function prepared(sqlite: DatabaseSync, sql: string): Prepared {
   return { statement, returnsRows: statement.columns().length > 0 };
 }
 
-function runHere<R>({ statement, returnsRows }: Prepared, query: CompiledQuery): QueryResult<R> {
-  const values = query.parameters.map((value, position) => boundValue(value, position, query.sql));
+function runHere<R>(
+  { statement, returnsRows }: Prepared,
+  sql: string,
+  parameters: readonly unknown[],
+): QueryResult<R> {
+  const values = parameters.map((value, position) => boundValue(value, position, sql));
   if (returnsRows) {
     // The rows are what the query's type says: Kysely derives R from the tables.
     return { rows: statement.all(...values) as R[] };

@@ -10,6 +10,7 @@ import type { RegisterRoute } from '../http/register-route.ts';
 import { ServerError } from '../server-error.ts';
 import type { DeviceReports } from './device-reports.ts';
 import type { nextUpdate } from './next-update.ts';
+import type { Standing } from './nothing-to-do.ts';
 import { flatRequest, nestedRequest, type UpdateRequest } from './update-request.ts';
 
 export interface DeviceRouteNeeds {
@@ -24,20 +25,24 @@ export function registerDeviceDeploymentRoutes(
   register: RegisterRoute,
   { next, reports, answerNextV2 }: DeviceRouteNeeds,
 ): void {
-  const answer = async (actor: Actor, request: UpdateRequest) => {
-    const update = await next(actor, actor.subject.id, request);
+  const answer = async (
+    { actor, standing }: { readonly actor: Actor; readonly standing: Standing },
+    request: UpdateRequest,
+  ) => {
+    const update = await next(actor, standing, request);
     if (update === 'conflict') throw new ServerError('conflict', 'Device provided conflicting request data');
     return update === 'nothing' ? ({ status: 204 } as const) : ({ status: 200, body: update } as const);
   };
 
-  register(getNextDeployment, ({ actor, query }) =>
-    answer(actor, { deviceType: query.device_type, artifactName: query.artifact_name, provides: null }),
-  );
-  register(postNextDeployment, ({ actor, body }) => answer(actor, flatRequest(body)));
-  register(postNextDeploymentV2, async ({ actor, body }) => {
+  register(getNextDeployment, (call) => {
+    const { device_type: deviceType, artifact_name: artifactName } = call.query;
+    return answer(call, { deviceType, artifactName, provides: null });
+  });
+  register(postNextDeployment, (call) => answer(call, flatRequest(call.body)));
+  register(postNextDeploymentV2, async (call) => {
     // With a good token: a client then falls back to version 1, which it would do for no other status.
     if (!answerNextV2) throw new ServerError('notFound', 'not found');
-    return answer(actor, nestedRequest(body.device_provides));
+    return answer(call, nestedRequest(call.body.device_provides));
   });
 
   register(putDeviceDeploymentStatus, async ({ actor, params, body }) => {

@@ -12,7 +12,7 @@ import { deploymentStore, type Deployment } from './deployment-store.ts';
 import { deploymentTargetStore } from './deployment-target-store.ts';
 import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
 import { beginPart, changeStatus, type Change } from './device-progress.ts';
-import { nothingToDo, type ToLookAt } from './nothing-to-do.ts';
+import { nothingToDo, type Standing, type ToLookAt } from './nothing-to-do.ts';
 import { deviceProvides, sameRequest, type UpdateRequest } from './update-request.ts';
 
 /** An artifact as far as a deployment has to know it. */
@@ -42,8 +42,8 @@ export type NextUpdate = DeploymentInstructions | 'nothing' | 'conflict';
 const deviceLinkSeconds = 24 * 60 * 60;
 
 /**
- * Answers a device that asks for an update (server contract 4.8). Nearly all have nothing to do: one read of committed state. Some
- * ask again for what they are at: a few more. Only what has to be noted goes through a unit of work, where it is decided anew.
+ * Answers a device that asks for an update (server contract 4.8). Nearly all have nothing to do: that is seen by how they stand. Some
+ * ask again for what they are at: a few reads of committed state. Only what has to be noted goes through a unit of work, where it is decided anew.
  */
 export const nextUpdate = ({
   database,
@@ -54,9 +54,10 @@ export const nextUpdate = ({
   log,
 }: NextUpdateNeeds) => {
   const nothing = nothingToDo(log);
-  return async (actor: Actor, deviceId: string, request: UpdateRequest): Promise<NextUpdate> => {
+  return async (actor: Actor, standing: Standing, request: UpdateRequest): Promise<NextUpdate> => {
     const now = clock();
-    const toLookAt = await nothing.toLookAt(database.read, actor.tenant, deviceId);
+    const deviceId = actor.subject.id;
+    const toLookAt = nothing.toLookAt(database.read, actor.tenant, deviceId, standing);
     if (toLookAt === undefined) return 'nothing';
     const seen = await findPart(database.read, actor, deviceId, now, toLookAt);
     if (seen === 'notTargeted') nothing.remember(actor.tenant, deviceId, toLookAt);

@@ -1,15 +1,15 @@
 import { setImmediate as othersTurn } from 'node:timers/promises';
 import { sql } from 'kysely';
 import type { Tenant } from '../actor.ts';
-import { preparedQuery } from '../database/prepared-query.ts';
+import type { Placeholders } from '../database/prepared-query.ts';
 import type { Reader } from '../database/tables.ts';
 import type { Log } from '../log.ts';
 import { deploymentTargetStore } from './deployment-target-store.ts';
 import { targetedDevices, type TargetedDevices } from './targeted-devices.ts';
 
 /**
- * Which devices have nothing to do. Nearly every poll is answered from here, by one read: to look through all deployments under way,
- * and through the ids they are for, would cost a hundred times that.
+ * Which devices have nothing to do. Nearly every poll is answered from here, by what was read with its token: to look through all
+ * deployments under way, and through the ids they are for, would cost a hundred times that.
  *
  * INVARIANTS
  * - Whom a deployment is for never changes, and a later one is always created later: what was looked at once needs no second look.
@@ -19,7 +19,12 @@ import { targetedDevices, type TargetedDevices } from './targeted-devices.ts';
  */
 export interface NothingToDo {
   /** What has to be looked at for this device; undefined when there is nothing, and it is at nothing. */
-  readonly toLookAt: (reader: Reader, tenant: Tenant, deviceId: string) => Promise<ToLookAt | undefined>;
+  readonly toLookAt: (
+    reader: Reader,
+    tenant: Tenant,
+    deviceId: string,
+    standing: Standing,
+  ) => ToLookAt | undefined;
   /** None of what there was to look at is for the device. */
   readonly remember: (tenant: Tenant, deviceId: string, looked: ToLookAt) => void;
 }
@@ -63,11 +68,10 @@ export function nothingToDo(log: Log): NothingToDo {
     return known;
   };
   return {
-    toLookAt: async (reader, tenant, deviceId) => {
-      const [row] = await standing(reader, { tenant, deviceId });
-      const isBusy = (row?.busy ?? null) !== null;
-      const ended = row?.ended ?? never;
-      const newest = row?.newest ?? never;
+    toLookAt: (reader, tenant, deviceId, standing) => {
+      const isBusy = standing.busy !== null;
+      const ended = standing.ended ?? never;
+      const newest = standing.newest ?? never;
       const known = knownOf(tenant);
       if (newest > known.upTo && !known.isLoading) void load(reader, tenant, known, newest, log);
       const mayRemember = ended !== historyCleared;
@@ -113,14 +117,18 @@ async function load(reader: Reader, tenant: Tenant, known: Known, newest: number
   }
 }
 
-interface Standing {
+/** How a device stands with deployments. */
+export interface Standing {
+  /** Not null when it has begun one and not ended it. */
   readonly busy: number | null;
+  /** When the newest that it has ended was made, in milliseconds; -2 when its history was cleared after that. */
   readonly ended: number | null;
+  /** When the newest under way was made, whomever it is for. */
   readonly newest: number | null;
 }
 
-/** One statement, since each costs as much again as all that is looked up in it. */
-const standing = preparedQuery<{ tenant: string; deviceId: string }, Standing>((reader, value) => {
+/** What to select for it; a part of the statement that reads a device's token. */
+export function standingOf(reader: Reader, value: Placeholders<{ tenant: string; deviceId: string }>) {
   const parts = () =>
     reader
       .selectFrom('device_deployments')
@@ -128,7 +136,7 @@ const standing = preparedQuery<{ tenant: string; deviceId: string }, Standing>((
       .where('device_id', '=', value('deviceId'))
       .orderBy('deployment_created', 'desc')
       .limit(1);
-  return reader.selectNoFrom([
+  return [
     parts().where('active', '=', 1).select('active').as('busy'),
     parts()
       .where('active', '=', 0)
@@ -145,5 +153,5 @@ const standing = preparedQuery<{ tenant: string; deviceId: string }, Standing>((
       .where('active', '=', sql.lit(1))
       .select(({ fn }) => fn.max('created').as('newest'))
       .as('newest'),
-  ]);
-});
+  ] as const;
+}

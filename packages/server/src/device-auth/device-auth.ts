@@ -156,10 +156,6 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
         return current.status === 'accepted' ? issueToken(tx, device, current) : 'unauthorized';
       }),
 
-    /** Whether a token whose signature is proven still counts; read at each request. */
-    tokenCounts: (tenant: Tenant, tokenId: string, deviceId: string): Promise<boolean> =>
-      deviceStore.forTenant(tenant).tokenCounts(database.read, tokenId, deviceId),
-
     list: async (actor: Actor, filter: DeviceFilter, page: Page): Promise<DeviceWithSets[]> => {
       const found = await deviceStore.seenBy(actor).devices(database.search, filter, page);
       return withSets(database.search, actor.tenant, found);

@@ -1,7 +1,7 @@
 import type { Page } from '@tandem/api';
 import { sql, type Selectable, type SelectQueryBuilder } from 'kysely';
 import type { Actor, Tenant } from '../actor.ts';
-import { preparedQuery } from '../database/prepared-query.ts';
+import { preparedQuery, type Placeholders } from '../database/prepared-query.ts';
 import { engineOf } from '../database/sql-differences.ts';
 import type { Reader, Tables, Transaction } from '../database/tables.ts';
 import { isVisibleDevice } from '../visibility.ts';
@@ -190,10 +190,6 @@ export const deviceStore = {
         .execute();
     },
 
-    /** Whether the token is there, which it is as long as its auth set is accepted. */
-    tokenCounts: async (db: Reader, id: string, deviceId: string): Promise<boolean> =>
-      (await countingToken(db, { tenant, id, deviceId })).length > 0,
-
     /** Undefined where no limit was set. */
     limit: async (db: Reader, name: string): Promise<number | undefined> => {
       const row = await db
@@ -238,18 +234,19 @@ async function counted<O>(query: SelectQueryBuilder<Tables, 'devices', O>): Prom
 }
 
 /**
- * Asked at each request of each device, so of one table alone. INVARIANT: a token is there only as long as its auth set is accepted;
- * whoever takes that away takes the token in the same unit of work (`leaveAccepted`, the foreign keys).
+ * The token, where it counts. Asked at each request of each device, so of one table alone. INVARIANT: a token is there only as long as
+ * its auth set is accepted; whoever takes that away takes the token in the same unit of work (`leaveAccepted`, the foreign keys).
  */
-const countingToken = preparedQuery<{ tenant: string; id: string; deviceId: string }, { id: string }>(
-  (db, value) =>
-    db
-      .selectFrom('device_tokens')
-      .select('id')
-      .where('tenant', '=', value('tenant'))
-      .where('id', '=', value('id'))
-      .where('device_id', '=', value('deviceId')),
-);
+export const countingToken = (
+  db: Reader,
+  value: Placeholders<{ tenant: string; tokenId: string; deviceId: string }>,
+) =>
+  db
+    .selectFrom('device_tokens')
+    .select('id')
+    .where('tenant', '=', value('tenant'))
+    .where('id', '=', value('tokenId'))
+    .where('device_id', '=', value('deviceId'));
 
 // Of each device that came in the last half minute.
 const putCheckInTime = preparedQuery<{ tenant: string; id: string; time: number }, never>((db, value) =>

@@ -11,6 +11,7 @@ import {
 } from '@tandem/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Actor } from '../actor.ts';
+import type { Standing } from '../deployments/nothing-to-do.ts';
 import { ServerError } from '../server-error.ts';
 import { bearerToken } from './bearer-token.ts';
 import { readRequest } from './read-request.ts';
@@ -20,6 +21,8 @@ import { assertJsonContentType, assertMultipartContentType } from './read-json.t
 export interface Call<E extends Endpoint> {
   /** Undefined only where the endpoint's audience is `none`. */
   readonly actor: E['audience'] extends 'none' ? undefined : Actor;
+  /** How the device stands with deployments, as it was when the token was read; of other callers nothing. */
+  readonly standing: E['audience'] extends 'device' ? Standing : undefined;
   readonly params: ParamsOf<E>;
   readonly query: QueryOf<E>;
   /** JSON: the checked value. Bytes: a Buffer. Multipart: the stream itself. */
@@ -59,6 +62,8 @@ export type RegisterRoute = <E extends Endpoint, const R extends ReplyOf<E, Read
 export interface Caller {
   readonly actor: Actor;
   readonly tokenId: string;
+  /** Of a device. */
+  readonly standing?: Standing | undefined;
 }
 
 /** Proves a token, or throws `unauthorized`. `path` is that of the request, without the query. */
@@ -96,11 +101,7 @@ export const routeRegistrar =
           ? { bodyLimit: endpoint.body.maxBytes }
           : {}),
         // Before the body is read: nobody unknown makes us read a byte of it.
-        onRequest: async (request) => {
-          request.caller = await provenCaller(endpoint, request, needs);
-          if (endpoint.body?.kind === 'json') assertJsonContentType(request.headers);
-          if (endpoint.body?.kind === 'multipart') assertMultipartContentType(request.headers);
-        },
+        onRequest: (request) => admit(endpoint, request, needs),
         handler: async (request, reply) => {
           const call = new RequestedCall(read(request), request, reply);
           // The call was read by the endpoint's own schemas, of which Call<typeof endpoint> is the type.
@@ -117,6 +118,12 @@ const isDownload = ({ method, responses }: Endpoint): boolean =>
 
 /** `/devices/{id}` in the router's syntax. */
 export const fastifyPath = (path: string): string => path.replaceAll(/\{([^}]+)\}/g, ':$1');
+
+async function admit(endpoint: Endpoint, request: FastifyRequest, needs: RouteNeeds): Promise<void> {
+  request.caller = await provenCaller(endpoint, request, needs);
+  if (endpoint.body?.kind === 'json') assertJsonContentType(request.headers);
+  if (endpoint.body?.kind === 'multipart') assertMultipartContentType(request.headers);
+}
 
 async function provenCaller(
   endpoint: Endpoint,
@@ -139,6 +146,7 @@ class RequestedCall {
   readonly query: unknown;
   readonly body: unknown;
   readonly actor: Actor | undefined;
+  readonly standing: Standing | undefined;
   readonly tokenId: string | undefined;
   readonly headers: FastifyRequest['headers'];
   readonly method: string;
@@ -156,6 +164,7 @@ class RequestedCall {
     this.query = query;
     this.body = body;
     this.actor = request.caller?.actor;
+    this.standing = request.caller?.standing;
     this.tokenId = request.caller?.tokenId;
     this.headers = request.headers;
     this.method = request.method;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { nodeDecompressors } from '@tandem/artifact';
 import { xzDecompressor } from '@tandem/artifact/xz';
+import { preparedQuery } from '../../database/prepared-query.ts';
 import { defaultTenant, unbounded, type Actor } from '../../actor.ts';
 import { everyDatabase } from '../../testing/every-database.ts';
 import { everyStorage } from '../../testing/every-storage.ts';
@@ -17,6 +18,7 @@ import { readOrMakeLinkKey } from '../../object-storage/link-key.ts';
 import { storedObjectOf } from '../../releases/artifacts.ts';
 import { ServerError } from '../../server-error.ts';
 import { endPartsOfDecommissioned } from '../device-reports.ts';
+import { standingOf, type Standing } from '../nothing-to-do.ts';
 import { createSoftwareUpdates } from '../software-updates.ts';
 
 /** What the other domains would know of devices; a test changes it as it goes. */
@@ -110,7 +112,16 @@ export async function startTestServer(options: TestServerOptions = {}) {
   await updates.removeLeftovers(everyStorage.everythingIsOlderThanMs());
   updates.registerRoutes(
     routeRegistrar(http, {
-      authenticate: { user: actorOf('user'), device: actorOf('device'), internal: actorOf('internal') },
+      authenticate: {
+        user: actorOf('user'),
+        device: async (token) => {
+          const caller = await actorOf('device')(token);
+          const { tenant, subject } = caller.actor;
+          const [standing] = await standingAlone(database.read, { tenant, deviceId: subject.id });
+          return { ...caller, standing };
+        },
+        internal: actorOf('internal'),
+      },
       isAllowed: () => true,
       checkAnswers: true,
     }),
@@ -168,6 +179,10 @@ const actorOf = (audience: 'user' | 'device' | 'internal') => async (token: stri
   }
   return { actor: actor(kind, id ?? 'somebody', tenant), tokenId: token };
 };
+
+const standingAlone = preparedQuery<{ tenant: string; deviceId: string }, Standing>((reader, value) =>
+  reader.selectNoFrom([...standingOf(reader, value)]),
+);
 
 /** What `fetch` takes as a body. */
 export type UploadBody = NonNullable<RequestInit['body']>;
