@@ -3,12 +3,15 @@ import { join } from 'node:path';
 import { architectures, type Architecture } from './board-keys.ts';
 import { ImageError } from './image-error.ts';
 import type { RunProgram } from './run-program.ts';
+import type { World } from './world.ts';
 
 /** How files get owners other than the user's, and how packages are installed: as root, or as root of a user namespace. */
 export interface Privileges {
   readonly kind: 'root' | 'user-namespace';
   /** Runs a program of this machine that sees and sets owners as they are to be in the image. */
   readonly run: RunProgram;
+  /** Removes a tree whose files may have any owner; also when the work was ended. */
+  readonly remove: (path: string) => Promise<void>;
   /** Runs a program of the root file system with it as `/`. */
   readonly runInside: (
     root: string,
@@ -29,18 +32,23 @@ const asNamespaceRoot = ['--user', '--map-root-user', '--map-auto'] as const;
 const apart = ['--mount', '--pid', '--fork', '--kill-child', '--propagation', 'private'] as const;
 
 export async function findPrivileges(
-  run: RunProgram,
-  userId: number,
+  { run, runAtEnd, userId }: Pick<World, 'run' | 'runAtEnd' | 'userId'>,
   sourceDate: number,
 ): Promise<Privileges> {
   const isRoot = userId === 0;
   const prefix = isRoot ? [] : asNamespaceRoot;
   if (!isRoot) await proveNamespace(run);
+  const asRoot =
+    (plain: RunProgram): RunProgram =>
+    (program, args, options) =>
+      isRoot ? plain(program, args, options) : plain('unshare', [...prefix, '--', program, ...args], options);
   const environment = { SOURCE_DATE_EPOCH: String(sourceDate) };
   return {
     kind: isRoot ? 'root' : 'user-namespace',
-    run: (program, args, options) =>
-      isRoot ? run(program, args, options) : run('unshare', [...prefix, '--', program, ...args], options),
+    run: asRoot(run),
+    remove: async (path) => {
+      await asRoot(runAtEnd)('rm', ['-rf', '--one-file-system', path]);
+    },
     runInside: async (root, architecture, args, onLine) => {
       const enter = (interpreter: string, inside: readonly string[]) =>
         run('unshare', [...prefix, ...apart, '--', enterRoot, root, interpreter, ...inside], {
@@ -87,7 +95,13 @@ async function proveNamespace(run: RunProgram): Promise<void> {
 async function interpreterFor(architecture: Architecture): Promise<string | undefined> {
   const { qemu, elfMachine, elfBits } = architectures[architecture];
   const path = `/usr/bin/qemu-${qemu}-static`;
-  if (!(await access(path).then(() => true, () => false))) return undefined;
+  if (
+    !(await access(path).then(
+      () => true,
+      () => false,
+    ))
+  )
+    return undefined;
   const header = Buffer.alloc(20);
   header.set([0x7f, 0x45, 0x4c, 0x46, elfBits === 64 ? 2 : 1, 1, 1]);
   header.writeUInt16LE(2, 16);
@@ -96,7 +110,8 @@ async function interpreterFor(architecture: Architecture): Promise<string | unde
   const mask = Buffer.alloc(20, 0xff);
   mask.fill(0, 7, 16);
   mask[16] = 0xfe;
-  const escaped = (bytes: Buffer) => [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  const escaped = (bytes: Buffer) =>
+    [...bytes].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
   // F: opened now, since it is not to be found in the other root; O and C: with the credentials of the program.
   return `:tandem-${qemu}:M::${escaped(header)}:${escaped(mask)}:${path}:OCF`;
 }
