@@ -92,6 +92,18 @@ export const isText = (engine: Engine, text: string): RawBuilder<SqlBool> =>
     ? sql<SqlBool>`v.text_value = ${text}`
     : sql<SqlBool>`(left(v.text_value, 128) = left(${text}, 128) AND v.text_value = ${text})`;
 
+/** Whether a word, of letters and digits, is somewhere in a text, whatever the case of ASCII letters: SQLite's LIKE knows no other. */
+export const contains = (engine: Engine, text: RawBuilder<unknown>, word: string): RawBuilder<SqlBool> =>
+  engine === 'sqlite'
+    ? sql<SqlBool>`${text} LIKE ${`%${word}%`}`
+    : sql<SqlBool>`lower(${text}) LIKE lower(${`%${word}%`})`;
+
+/**
+ * Whether an index gives the rows of one value sorted by the table's key. SQLite's indexes of tables WITHOUT ROWID end with the key,
+ * PostgreSQL's with a place of the row.
+ */
+export const sortsByKey = (engine: Engine): boolean => engine === 'sqlite';
+
 /**
  * Whether a text matches a pattern somewhere: ECMAScript's on SQLite, where only `Database.search` can, PostgreSQL's own there. Those
  * differ in what is rarely used; the end of a word, which is not, is put into PostgreSQL's letters.

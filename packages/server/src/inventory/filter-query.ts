@@ -6,11 +6,12 @@ import {
   isText,
   isTextIn,
   matches,
+  sortsByKey,
   stillWanted,
   type Engine,
 } from '../database/sql-differences.ts';
 import { ServerError } from '../server-error.ts';
-import type { Condition } from './inventory-store.ts';
+import { devicesThat, either, not, type Condition } from './device-set.ts';
 
 /** A term of a filter, checked. */
 export type Term = { readonly scope: AttributeScope; readonly attribute: string } & Comparison;
@@ -89,19 +90,23 @@ function checkedPattern(pattern: string): string {
  * `Database.search` alone: a pattern may take for ever.
  */
 export function condition(engine: Engine, tenant: Tenant, term: Term): Condition {
-  const some = (compare: RawBuilder<SqlBool>) => exists(engine, tenant, term, compare);
+  const some = (compare: RawBuilder<SqlBool>) => devicesWith(engine, tenant, term, compare);
   switch (term.operator) {
     case '$eq':
-      return some(isEqual(engine, term, term.value));
+      return { ...some(isEqual(engine, term, term.value)), isSorted: sortsByKey(engine) };
     case '$gt':
     case '$gte':
     case '$lt':
     case '$lte':
       return some(sql<SqlBool>`${column(term)} ${sqlOperators[term.operator]} ${term.value}`);
     case '$ne':
-      return not(some(isEqual(engine, term, term.value)));
+      return not({ ...some(isEqual(engine, term, term.value)), isSorted: sortsByKey(engine) });
     case '$ltne':
-      return either(some(sql<SqlBool>`${column(term)} < ${term.value}`), not(some(sql<SqlBool>`1 = 1`)));
+      return either(
+        tenant,
+        some(sql<SqlBool>`${column(term)} < ${term.value}`),
+        not(some(sql<SqlBool>`1 = 1`)),
+      );
     case '$in':
       return some(isIn(engine, term, term.value));
     case '$nin':
@@ -113,11 +118,9 @@ export function condition(engine: Engine, tenant: Tenant, term: Term): Condition
   }
 }
 
-export const either = (a: Condition, b: Condition): RawBuilder<SqlBool> => sql<SqlBool>`(${a} OR ${b})`;
-export const not = (a: Condition): Condition => sql<SqlBool>`NOT (${a})`;
-
 /** Whether the device's id is one of these. */
-export const isOneOf = (engine: Engine, ids: readonly string[]): Condition => isTextIn(engine, deviceId, ids);
+export const isOneOf = (engine: Engine, tenant: Tenant, ids: readonly string[]): Condition =>
+  devicesThat(tenant, [isTextIn(engine, deviceId, ids)]);
 
 const deviceId = sql.ref('inventory_devices.id');
 
@@ -129,14 +132,15 @@ const column = (term: Term): RawBuilder<unknown> => {
   return typeof term.value === 'number' ? sql.ref('v.number_value') : sql.ref('v.text_value');
 };
 
-// Not correlated: the index on scope, name and value gives the devices at once, however many others there are.
-function exists(engine: Engine, tenant: Tenant, term: Term, compare: RawBuilder<SqlBool>): Condition {
-  if (isId(term)) return compare;
-  return sql<SqlBool>`inventory_devices.id IN (
-    SELECT v.device_id FROM inventory_values AS v
-    WHERE v.tenant = ${tenant} AND v.scope = ${term.scope} AND v.name = ${term.attribute}
-      AND ${stillWanted(engine)} AND ${compare}
-  )`;
+function devicesWith(engine: Engine, tenant: Tenant, term: Term, compare: RawBuilder<SqlBool>): Condition {
+  if (isId(term)) return devicesThat(tenant, [compare]);
+  return {
+    ids: sql`SELECT v.device_id AS id FROM inventory_values AS v
+      WHERE v.tenant = ${tenant} AND v.scope = ${term.scope} AND v.name = ${term.attribute}
+        AND ${stillWanted(engine)} AND ${compare}`,
+    holds: true,
+    isSorted: false,
+  };
 }
 
 function isEqual(engine: Engine, term: Term, value: string | number): RawBuilder<SqlBool> {
@@ -152,5 +156,5 @@ function isIn(engine: Engine, term: Term, values: readonly (string | number)[]):
   const isTextOfThese = isTextIn(engine, sql.ref('v.text_value'), texts);
   return numbers.length === 0
     ? isTextOfThese
-    : either(isTextOfThese, isNumberIn(engine, sql.ref('v.number_value'), numbers));
+    : sql<SqlBool>`(${isTextOfThese} OR ${isNumberIn(engine, sql.ref('v.number_value'), numbers)})`;
 }

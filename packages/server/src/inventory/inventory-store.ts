@@ -1,11 +1,13 @@
 import type { AttributeScope, Page } from '@tandem/api';
-import { sql, type Expression, type Selectable, type SqlBool } from 'kysely';
+import { sql, type Selectable, type SqlBool } from 'kysely';
 import type { Tenant } from '../actor.ts';
 import { preparedQuery } from '../database/prepared-query.ts';
-import { engineOf, firstOrLastValue, notByIndex, stillWanted } from '../database/sql-differences.ts';
+import { engineOf, firstOrLastValue, stillWanted } from '../database/sql-differences.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { attributesOf, rowsOf, type StoredAttribute, type ValueRow } from './attribute-rows.ts';
+import { areSorted, devicesOf, isAmong, type Condition } from './device-set.ts';
 import type { InventoryTables } from './inventory-tables.ts';
+import { sortedByAttribute } from './sorted-devices.ts';
 
 export interface InventoryEntry {
   readonly id: string;
@@ -17,9 +19,6 @@ export interface InventorySort {
   readonly attribute: string;
   readonly order: 'asc' | 'desc';
 }
-
-/** A condition on a device, as rows of `inventory_devices`; made by filter-query.ts. */
-export type Condition = Expression<SqlBool>;
 
 /** The SQL of devices and their attributes, always of one tenant. */
 export const inventoryStore = {
@@ -133,7 +132,7 @@ export const inventoryStore = {
           .where('scope', '=', 'system')
           .where('name', '=', 'group')
           .where('text_value', 'is not', null)
-          .where('device_id', 'in', matching(db, tenant, conditions).select('id'))
+          .where(isAmong(engineOf(db), tenant, conditions, sql.ref('device_id')))
           .orderBy('text_value')
           .execute();
         return rows.flatMap(({ text_value }) => (text_value === null ? [] : [text_value]));
@@ -157,14 +156,22 @@ export const inventoryStore = {
         sort: readonly InventorySort[],
         page: Pick<Page, 'offset' | 'perPage'>,
       ): Promise<{ ids: string[]; total: number }> => {
+        const [key] = sort;
+        if (sort.length === 1 && key !== undefined && !isId(key)) {
+          const total = await count(db, conditions);
+          return { ids: await sortedByAttribute(db, tenant, conditions, key, { ...page, total }), total };
+        }
         const query = found(db, conditions, sort, page);
-        // To find out what meets the conditions is the most of it: both in one. Without any, the index gives a page at once.
+        // To find out what meets the conditions may be the most of it: both in one then.
         const rows = await query
-          .$if(conditions.length > 0, (counted) => counted.select(sql<number>`count(*) OVER ()`.as('total')))
+          .$if(!areSorted(conditions) || sort.length > 0, (counted) =>
+            counted.select(sql<number>`count(*) OVER ()`.as('total')),
+          )
           .execute();
+        const isLast = rows.length < page.perPage && (rows.length > 0 || page.offset === 0);
         return {
           ids: rows.map(({ id }) => id),
-          total: rows[0]?.total ?? (await count(db, conditions)),
+          total: rows[0]?.total ?? (isLast ? page.offset + rows.length : await count(db, conditions)),
         };
       },
 
@@ -206,11 +213,7 @@ export const inventoryStore = {
             .where('name', '=', name)
             .where('position', '=', 0)
             .where(column, 'is not', null)
-            .where(
-              notByIndex(engineOf(db), sql.ref('device_id')),
-              'in',
-              matching(db, tenant, conditions).select('id'),
-            )
+            .where(isAmong(engineOf(db), tenant, conditions, sql.ref('device_id')))
             .groupBy(column)
             .orderBy('count', 'desc')
             .orderBy(column)
@@ -232,31 +235,28 @@ export const inventoryStore = {
         db: Reader,
         conditions: readonly Condition[],
       ): Promise<{ status: string; tier: string | null; count: number }[]> => {
-        const ofStatus = () =>
-          db
-            .selectFrom('inventory_values as status')
-            .where('status.tenant', '=', tenant)
-            .where('status.scope', '=', 'identity')
-            .where('status.name', '=', 'status')
-            .where('status.text_value', 'is not', null)
-            .$if(conditions.length > 0, (query) =>
-              query.where('status.device_id', 'in', matching(db, tenant, conditions).select('id')),
-            );
-        const all = await ofStatus()
+        const isOfThem = sql<SqlBool>`(
+          status.tenant = ${tenant} AND status.scope = 'identity' AND status.name = 'status'
+            AND status.text_value IS NOT NULL
+            AND ${isAmong(engineOf(db), tenant, conditions, sql.ref('status.device_id'))}
+        )`;
+        const all = await db
+          .selectFrom('inventory_values as status')
+          .where(isOfThem)
           .select(['status.text_value as status', ({ fn }) => fn.countAll<number>().as('count')])
           .groupBy('status.text_value')
           .execute();
-        // Few devices have a tier: to look for one at each would take longer than all the rest.
-        const tiered = await ofStatus()
-          .innerJoin('inventory_values as tier', (join) =>
-            join
-              .onRef('tier.tenant', '=', 'status.tenant')
-              .onRef('tier.device_id', '=', 'status.device_id')
-              .on('tier.scope', '=', 'system')
-              .on('tier.name', '=', 'tier')
-              .on('tier.position', '=', 0)
-              .on('tier.text_value', 'is not', null),
-          )
+        // Few devices have a tier, and SQLite begins a CROSS JOIN on its left: to look for one at each device would take longer.
+        const tiered = await db
+          .selectFrom('inventory_values as tier')
+          .crossJoin('inventory_values as status')
+          .where('tier.tenant', '=', tenant)
+          .where('tier.scope', '=', 'system')
+          .where('tier.name', '=', 'tier')
+          .where('tier.position', '=', 0)
+          .where('tier.text_value', 'is not', null)
+          .whereRef('tier.device_id', '=', 'status.device_id')
+          .where(isOfThem)
           .select([
             'status.text_value as status',
             'tier.text_value as tier',
@@ -276,19 +276,19 @@ export const inventoryStore = {
   },
 };
 
-function matching(db: Reader, tenant: Tenant, conditions: readonly Condition[]) {
-  let query = db.selectFrom('inventory_devices').where('inventory_devices.tenant', '=', tenant);
-  for (const condition of conditions) query = query.where(condition);
-  return query;
-}
+const matching = (db: Reader, tenant: Tenant, conditions: readonly Condition[]) =>
+  db.selectFrom(sql<{ id: string }>`(${devicesOf(tenant, conditions)})`.as('matching'));
+
+const isId = ({ scope, attribute }: Pick<InventorySort, 'scope' | 'attribute'>): boolean =>
+  scope === 'identity' && attribute === 'id';
 
 function sortKey(db: Reader, tenant: Tenant, { scope, attribute, order }: InventorySort) {
-  if (scope === 'identity' && attribute === 'id') return sql.ref('inventory_devices.id');
+  if (isId({ scope, attribute })) return sql.ref('matching.id');
   return firstOrLastValue(
     engineOf(db),
     order,
     sql`inventory_values AS v
-      WHERE v.tenant = ${tenant} AND v.device_id = inventory_devices.id AND v.scope = ${scope} AND v.name = ${attribute}`,
+      WHERE v.tenant = ${tenant} AND v.device_id = matching.id AND v.scope = ${scope} AND v.name = ${attribute}`,
   );
 }
 

@@ -1,17 +1,13 @@
 import type { AttributeScope, Page, SearchBody } from '@tandem/api';
-import { sql, type SqlBool } from 'kysely';
+import { sql, type RawBuilder, type SqlBool } from 'kysely';
 import type { Actor, Tenant } from '../actor.ts';
-import { engineOf, stillWanted, type Engine } from '../database/sql-differences.ts';
+import { contains, engineOf, stillWanted, type Engine } from '../database/sql-differences.ts';
 import type { Reader } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
 import { isVisibleDevice } from '../visibility.ts';
-import { condition, either, isOneOf, readScope, readTerm, type Term } from './filter-query.ts';
-import {
-  inventoryStore,
-  type Condition,
-  type InventoryEntry,
-  type InventorySort,
-} from './inventory-store.ts';
+import { devicesThat, either, type Condition } from './device-set.ts';
+import { condition, isOneOf, readScope, readTerm, type Term } from './filter-query.ts';
+import { inventoryStore, type InventoryEntry, type InventorySort } from './inventory-store.ts';
 
 const maxWords = 8;
 
@@ -23,7 +19,9 @@ export interface Found {
 /** Conditions that hold for what the actor may see, besides those of the filter. */
 export const conditionsOf = (db: Reader, actor: Actor, terms: readonly Term[]): Condition[] => [
   ...terms.map((term) => condition(engineOf(db), actor.tenant, term)),
-  ...isVisibleDevice(engineOf(db), actor, sql.ref('inventory_devices.id')),
+  ...isVisibleDevice(engineOf(db), actor, sql.ref('inventory_devices.id')).map((isSeen) =>
+    devicesThat(actor.tenant, [isSeen]),
+  ),
 ];
 
 /** A page of the devices for which all conditions hold, with their attributes. */
@@ -44,7 +42,7 @@ export async function findDevices(
 export async function search(db: Reader, actor: Actor, body: SearchBody, page: Page): Promise<Found> {
   const conditions = conditionsOf(db, actor, (body.filters ?? []).map(readTerm));
   if (body.device_ids !== undefined && body.device_ids.length > 0)
-    conditions.push(isOneOf(engineOf(db), body.device_ids));
+    conditions.push(isOneOf(engineOf(db), actor.tenant, body.device_ids));
   const words = wordsOf(body.text ?? '');
   if (words.length > 0) conditions.push(hasSomeWord(engineOf(db), actor.tenant, words));
   const sort = (body.sort ?? []).map(({ scope, attribute, order }) => ({
@@ -76,17 +74,20 @@ const wordsOf = (text: string): string[] =>
 
 /** Free text: some word is found in the id, the group, or a text of identity, inventory or tags. */
 function hasSomeWord(engine: Engine, tenant: Tenant, words: readonly string[]): Condition {
-  const inText = words.map((word) => sql<SqlBool>`lower(v.text_value) LIKE lower(${`%${word}%`})`);
-  const inId = words.map((word) => sql<SqlBool>`lower(inventory_devices.id) LIKE lower(${`%${word}%`})`);
-  return either(
-    sql<SqlBool>`(${sql.join(inId, sql` OR `)})`,
-    sql<SqlBool>`inventory_devices.id IN (
-      SELECT v.device_id FROM inventory_values AS v
-      WHERE v.tenant = ${tenant} AND ${stillWanted(engine)}
+  const someIn = (text: RawBuilder<unknown>) =>
+    sql<SqlBool>`(${sql.join(
+      words.map((word) => contains(engine, text, word)),
+      sql` OR `,
+    )})`;
+  const isNamed = sql<SqlBool>`(${stillWanted(engine)} AND (
+    ${someIn(sql.ref('inventory_devices.id'))} OR EXISTS (
+      SELECT 1 FROM inventory_values AS v
+      WHERE v.tenant = ${tenant} AND v.device_id = inventory_devices.id AND ${someIn(sql.ref('v.text_value'))}
         AND (v.scope IN ('identity', 'inventory', 'tags') OR (v.scope = 'system' AND v.name = 'group'))
-        AND (${sql.join(inText, sql` OR `)})
-    )`,
-  );
+    )
+  ))`;
+  // All texts have to be looked at: to count them apart from the page would be to do it twice.
+  return { ...devicesThat(tenant, [isNamed]), isSorted: false };
 }
 
 /** `[scope/]attribute=[eq:]value` of the v1 list: a value that looks like a number also matches the number. */
@@ -97,7 +98,7 @@ export function looseEquality(db: Reader, tenant: Tenant, key: string, value: st
     condition(engineOf(db), tenant, { scope, attribute, operator: '$eq', value: to });
   const number = Number(text);
   if (text.trim() === '' || !Number.isFinite(number)) return equals(text);
-  return either(equals(text), equals(number));
+  return either(tenant, equals(text), equals(number));
 }
 
 /** `[scope/]attribute[:asc|desc]`; without a direction it is descending (server contract 3.3 and 14). */
