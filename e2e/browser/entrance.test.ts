@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { after, before, test } from 'node:test';
+import { assertKeepsNobodyOut } from './accessibility.ts';
 import { openBrowser, type BrowserAtServer, type Person } from './browser.ts';
 import { assertNoFaults, goTo, heading, signIn } from './operator.ts';
 import { consoleOf, openSite, type BrowserSite } from './site.ts';
@@ -38,6 +39,7 @@ test('whoever reads the console of a fresh server becomes its administrator', as
     site.credentials.email,
     'what was typed is there',
   );
+  await assertKeepsNobodyOut(page);
 
   const token = /One-time token[^\n]*\n\s*(\S+)/.exec(await consoleOf(site))?.[1];
   assert.ok(token !== undefined, 'the console shows a token');
@@ -52,6 +54,7 @@ test('a wrong password is refused in words, and the right one leads to the page 
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.goto('/ui/users');
   await heading(page, 'Sign in').waitFor();
+  await assertKeepsNobodyOut(page);
   await page.getByLabel('E-mail').fill(site.credentials.email);
   await page.getByLabel('Password').fill('not the password');
   await page.getByRole('button', { name: 'Sign in' }).click();
@@ -76,6 +79,7 @@ test('users come and go, and nobody is removed without being asked for', async (
   const removal = page.getByRole('alertdialog', { name: 'Remove second@example.com?' });
   await page.getByRole('button', { name: 'Remove second@example.com' }).click();
   assert.match(await removal.innerText(), /can no longer sign in/);
+  await assertKeepsNobodyOut(page);
   await removal.getByRole('button', { name: 'Cancel' }).click();
   await users.getByRole('row', { name: 'second@example.com' }).waitFor();
   await page.getByRole('button', { name: 'Remove second@example.com' }).click();
@@ -105,10 +109,10 @@ test('a token for programs is shown once, works, and is refused once it is revok
   assert.ok(!(await page.getByRole('main').innerText()).includes(token), 'it is not shown again');
 
   await page.getByRole('button', { name: 'Revoke build machine' }).click();
-  await page
-    .getByRole('alertdialog', { name: 'Revoke build machine?' })
-    .getByRole('button', { name: 'Revoke the token' })
-    .click();
+  const revocation = page.getByRole('alertdialog', { name: 'Revoke build machine?' });
+  await revocation.waitFor();
+  await assertKeepsNobodyOut(page);
+  await revocation.getByRole('button', { name: 'Revoke the token' }).click();
   await page.getByText('You have no tokens.').waitFor();
   assert.equal(await statusWith(), 401);
 });
@@ -132,6 +136,8 @@ test('a session that ends elsewhere asks to sign in again over the page, and wha
   await heading(elsewhere.page, 'Settings').waitFor();
 
   const again = page.getByRole('alertdialog', { name: 'Sign in again' });
+  await again.waitFor();
+  await assertKeepsNobodyOut(page);
   await again.getByLabel('Password').fill(changed.password);
   await again.getByRole('button', { name: 'Sign in' }).click();
   await again.waitFor({ state: 'detached' });
