@@ -1,11 +1,10 @@
 import { open } from 'node:fs/promises';
+import { fileContent } from '@tandem/artifact';
 import type { CommandLine } from './command-line.ts';
 import { CommandError } from './exit-status.ts';
 import { reasonOf } from './keys.ts';
 import { progressBar, withProgress } from './progress.ts';
 import type { World } from './world.ts';
-
-const pieceBytes = 1024 * 1024;
 
 /** The one operand of commands that read an artifact. Throws `CommandError`. */
 export function artifactPath(line: CommandLine): string {
@@ -17,7 +16,7 @@ export function artifactPath(line: CommandLine): string {
   return path;
 }
 
-/** The bytes of an artifact file. Throws `CommandError` (cannotOpenInput). */
+/** The bytes of an artifact file, each piece of which counts only until the next is asked for. Throws `CommandError` (cannotOpenInput). */
 export async function openArtifact(
   path: string,
   line: CommandLine,
@@ -26,8 +25,7 @@ export async function openArtifact(
   try {
     const file = await open(path, 'r');
     const { size } = await file.stat();
-    const content = file.createReadStream({ highWaterMark: pieceBytes }) as AsyncIterable<Uint8Array>;
-    return withProgress(content, size, progressBar(world, line.has('no-progress')));
+    return withProgress(fileContent(file), size, progressBar(world, line.has('no-progress')));
   } catch (cause) {
     throw new CommandError('cannotOpenInput', `cannot open the artifact ${path}: ${reasonOf(cause)}`, {
       cause,

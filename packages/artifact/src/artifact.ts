@@ -81,7 +81,10 @@ export interface PayloadFile {
   readonly contentOffset: number;
   /** Where in the file `content` begins: absent for its first byte, otherwise where reading was resumed. */
   readonly resumedAt?: number;
-  /** Ends only after the checksum of the whole file was found right; throws `ArtifactError` otherwise. */
+  /**
+   * Ends only after the checksum of the whole file was found right; throws `ArtifactError` otherwise. Its pieces may be kept if those of the
+   * source may.
+   */
   readonly content: AsyncIterable<Uint8Array>;
 }
 

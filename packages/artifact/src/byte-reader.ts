@@ -3,6 +3,8 @@ const empty = new Uint8Array(0);
 /**
  * Reads a stream of bytes by number of bytes instead of by chunk, and knows where it stands. Must be closed, also after an
  * error, or the source (a file, a decompressor, a connection) stays open.
+ *
+ * A chunk of the source counts only until the next is asked for, and so do the bytes given out of it.
  */
 export class ByteReader {
   /** Bytes given out so far. */
@@ -37,15 +39,16 @@ export class ByteReader {
   async upTo(count: number): Promise<Uint8Array> {
     const first = count === 0 ? empty : ((await this.some(count)) ?? empty);
     if (first.length === count || first.length === 0) return first;
-    const pieces = [first];
+    const bytes = Buffer.allocUnsafe(count);
+    bytes.set(first);
     let length = first.length;
     while (length < count) {
       const piece = await this.some(count - length);
       if (piece === undefined) break;
-      pieces.push(piece);
+      bytes.set(piece, length);
       length += piece.length;
     }
-    return Buffer.concat(pieces, length);
+    return bytes.subarray(0, length);
   }
 
   /** Takes back the last bytes given out, as a decompressor does with what lies behind its own end. */

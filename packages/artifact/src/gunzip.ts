@@ -2,7 +2,7 @@ import * as zlib from 'node:zlib';
 import type { ByteTransform } from './artifact.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ArtifactError } from './errors.ts';
-import { limits, pieceBytes } from './limits.ts';
+import { inputBytes, limits, pieceBytes } from './limits.ts';
 
 /**
  * Decompresses gzip (RFC 1952), member by member. `node:zlib` would do all members in one go, but hides where one ends and the
@@ -99,15 +99,13 @@ async function feed(
 ): Promise<{ lastPiece: Uint8Array; fedBytes: number }> {
   let fedBytes = 0;
   for (;;) {
-    const piece = await reader.some(feedBytes);
+    const piece = await reader.some(inputBytes);
     if (piece === undefined) throw cut();
     fedBytes += piece.length;
     await write(engine, piece);
     if (engine.destroyed || engine.bytesWritten < fedBytes) return { lastPiece: piece, fedBytes };
   }
 }
-
-const feedBytes = 256 * 1024;
 
 /** Resolves when zlib has done all it wants with the piece, its output taken by the reader of the engine; or when it was destroyed. */
 function write(engine: zlib.InflateRaw, piece: Uint8Array): Promise<void> {

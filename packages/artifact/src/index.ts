@@ -18,6 +18,7 @@ export {
   signerFromPrivateKey,
   type Signer,
 } from './signature.ts';
+export { copiesOf, fileContent, type FileRange } from './file-content.ts';
 export { openArtifactFile, type OpenedArtifact } from './open-artifact.ts';
 export { readArtifact } from './read-artifact.ts';
 export { signArtifactFile, type SignOptions } from './sign-artifact.ts';

@@ -1,8 +1,8 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { ArtifactDescription, PackedPayload, PayloadFileSource } from './artifact-description.ts';
 import type { Artifact, PayloadArchivePlace, PayloadHeader, ReadOptions } from './artifact.ts';
 import { ArtifactError } from './errors.ts';
-import { pieceBytes } from './limits.ts';
+import { copiesOf, fileContent, type FileRange } from './file-content.ts';
 import { readArtifact } from './read-artifact.ts';
 import { endOfArchive } from './tar/header.ts';
 
@@ -84,9 +84,8 @@ function packedPayload(
     };
   }
   const { compression, offset, sizeBytes } = place;
-  const range = { start: offset, end: offset + sizeBytes - 1, highWaterMark: pieceBytes };
-  const open = () => createReadStream(path, range) as AsyncIterable<Uint8Array>;
-  return { compression, sizeBytes, files: payload.files, open };
+  const range = { start: offset, end: offset + sizeBytes };
+  return { compression, sizeBytes, files: payload.files, open: () => contentOf(path, range) };
 }
 
 async function* contentOfPayloadFile(
@@ -94,12 +93,13 @@ async function* contentOfPayloadFile(
   name: string,
   options: ReadOptions,
 ): AsyncIterable<Uint8Array> {
-  const artifact = await readArtifact(contentOf(path), options);
+  // Whoever takes a file out of the artifact may keep its pieces.
+  const artifact = await readArtifact(copiesOf(contentOf(path)), options);
   for await (const file of artifact.files()) if (file.name === name) yield* file.content;
 }
 
-function contentOf(path: string): AsyncIterable<Uint8Array> {
-  return createReadStream(path, { highWaterMark: pieceBytes }) as AsyncIterable<Uint8Array>;
+async function* contentOf(path: string, range: FileRange = {}): AsyncIterable<Uint8Array> {
+  yield* fileContent(await open(path, 'r'), range);
 }
 
 async function* oneChunk(bytes: Uint8Array): AsyncIterable<Uint8Array> {

@@ -22,6 +22,7 @@ import { parseVersion } from './version.ts';
 /**
  * Reads an artifact up to its payload: version, manifest, signature, header, in the order in which each vouches for the next. With keys
  * given nothing behind the manifest is parsed before its signature holds. The payload then streams by through `files()`.
+ * No piece of the source is looked at once the next was asked for, so the source may use its buffer again.
  *
  * Throws `ArtifactError` for anything format clause 7 forbids, and the signal's reason; then the source is closed.
  *

@@ -85,7 +85,7 @@ async function resume(bytes: Uint8Array, point: RestartPoint, stored: Uint8Array
   let from = -1;
   for await (const resumed of artifact.files()) {
     from = resumed.resumedAt ?? 0;
-    for await (const piece of resumed.content) rest.push(piece);
+    rest.push(await gather(resumed.content));
   }
   return { from, rest: Buffer.concat(rest), points };
 }

@@ -1,8 +1,9 @@
-import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import type { ReadOptions } from './artifact.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ArtifactError } from './errors.ts';
-import { limits, pieceBytes } from './limits.ts';
+import { fileContent } from './file-content.ts';
+import { limits } from './limits.ts';
 import { writeOutputFile } from './output-file.ts';
 import { readArtifact } from './read-artifact.ts';
 import { encodeSignature, type Signer } from './signature.ts';
@@ -40,10 +41,10 @@ export async function signArtifactFile(path: string, output: string, options: Si
     let last: Uint8Array = endOfArchive;
     for await (const piece of contentOf(path, restBegin)) {
       await file.write(piece);
-      last = piece;
+      last = Buffer.from(piece.subarray(-blockBytes));
     }
     // An artifact need not have had its end marked; one that goes on behind a signature should.
-    if (last.subarray(-blockBytes).some((byte) => byte !== 0)) await file.write(endOfArchive);
+    if (last.some((byte) => byte !== 0)) await file.write(endOfArchive);
   });
 }
 
@@ -76,10 +77,6 @@ async function findManifest(path: string): Promise<ManifestPlace> {
   }
 }
 
-function contentOf(path: string, start: number, end = Number.POSITIVE_INFINITY): AsyncIterable<Uint8Array> {
-  return createReadStream(path, {
-    start,
-    end: end - 1,
-    highWaterMark: pieceBytes,
-  }) as AsyncIterable<Uint8Array>;
+async function* contentOf(path: string, start: number, end?: number): AsyncIterable<Uint8Array> {
+  yield* fileContent(await open(path, 'r'), { start, ...(end === undefined ? {} : { end }) });
 }

@@ -13,6 +13,7 @@ import {
   type Compressors,
 } from './compress-segments.ts';
 import { extensionOf } from './compression.ts';
+import { copiesOf } from './file-content.ts';
 import { pieceBytes } from './limits.ts';
 import { encodeManifest } from './manifest.ts';
 import { writeOutputFile } from './output-file.ts';
@@ -272,11 +273,6 @@ function dataHeader(plan: Plan, sizeBytes: number): Uint8Array {
   const { dataName: name, modifiedAt, tarBytes, dataBytes } = plan;
   const reserves = dataBytes === undefined && tarBytes >= reserveFromBytes;
   return encodeTarHeader({ name, sizeBytes, mode: 0o600, modifiedAt }, reserves);
-}
-
-/** For readers that keep pieces. */
-async function* copiesOf(content: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  for await (const piece of content) yield Buffer.from(piece);
 }
 
 function lines(files: readonly FileSum[]): (readonly [string, string])[] {

@@ -1,7 +1,7 @@
 import type { ByteReader } from './byte-reader.ts';
 import type { MemberBoundary } from './artifact.ts';
 import { ArtifactError } from './errors.ts';
-import { limits, pieceBytes } from './limits.ts';
+import { inputBytes, limits, pieceBytes } from './limits.ts';
 
 /**
  * Passes zstd data (RFC 8878) through and looks at its outline on the way, without decompressing: that it consists of whole frames
@@ -45,22 +45,23 @@ async function* outline(
   } while (!(await reader.atEnd()));
 }
 
-/** Every piece costs its decoder a turn in the thread pool; blocks are too small for that. */
+/** Every piece costs its decoder a turn in the thread pool; blocks are too small for that. One buffer is filled again and again. */
 async function* inLargerPieces(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  let pieces: Uint8Array[] = [];
-  let length = 0;
+  const buffer = Buffer.allocUnsafe(inputBytes);
+  let filled = 0;
   for await (const piece of source) {
-    pieces.push(piece);
-    length += piece.length;
-    if (length < largerPieceBytes) continue;
-    yield Buffer.concat(pieces, length);
-    pieces = [];
-    length = 0;
+    for (let at = 0; at < piece.length;) {
+      const part = piece.subarray(at, at + buffer.length - filled);
+      buffer.set(part, filled);
+      filled += part.length;
+      at += part.length;
+      if (filled < buffer.length) continue;
+      yield buffer;
+      filled = 0;
+    }
   }
-  if (length > 0) yield Buffer.concat(pieces, length);
+  if (filled > 0) yield buffer.subarray(0, filled);
 }
-
-const largerPieceBytes = 256 * 1024;
 
 const frameMagic = 0xfd2fb528;
 const firstSkippableMagic = 0x184d2a50;

@@ -2,7 +2,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { ArtifactError, readArtifact, type Artifact } from '@tandem/artifact';
+import { ArtifactError, copiesOf, readArtifact, type Artifact } from '@tandem/artifact';
 import { openArtifact } from '../artifact-input.ts';
 import type { CommandLine } from '../command-line.ts';
 import { decompressors } from '../compressions.ts';
@@ -38,7 +38,8 @@ export async function dumpCommand(line: CommandLine, world: World): Promise<void
         continue;
       }
       const out = join(directories.files, name);
-      await pipeline(content, createWriteStream(out, { flags: 'wx', mode: 0o644 }), { signal: world.signal });
+      const file = createWriteStream(out, { flags: 'wx', mode: 0o644 });
+      await pipeline(copiesOf(content), file, { signal: world.signal });
       words.push('--file', out);
     }
   } catch (error) {

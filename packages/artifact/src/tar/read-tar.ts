@@ -13,7 +13,7 @@ export interface TarEntry {
   /** Where its (first) header stands in the archive. */
   readonly headerOffset: number;
   readonly contentOffset: number;
-  /** The next bytes of its content, undefined when it has been read to the end. */
+  /** The next bytes of its content, which count only until more are asked for; undefined when it has been read to the end. */
   readonly some: (maxBytes?: number) => Promise<Uint8Array | undefined>;
   /** The source leaves out the next `bytes` of the content. Throws `ArtifactError` when the content has not as many. */
   readonly leaveOut: (bytes: number) => void;
@@ -169,7 +169,7 @@ function openEntry(
   };
 }
 
-/** Reads a small entry whole. Throws `ArtifactError` (tooLarge) before reading when it is larger than `maxBytes`. */
+/** A copy of a small entry's content. Throws `ArtifactError` (tooLarge) before reading when it is larger than `maxBytes`. */
 export async function readWhole(entry: TarEntry, maxBytes: number, member: string): Promise<Uint8Array> {
   if (entry.sizeBytes > maxBytes) {
     throw new ArtifactError('tooLarge', `${entry.sizeBytes} bytes; at most ${maxBytes} are accepted`, {
@@ -177,9 +177,13 @@ export async function readWhole(entry: TarEntry, maxBytes: number, member: strin
       offset: entry.headerOffset,
     });
   }
-  const pieces: Uint8Array[] = [];
-  for (let piece = await entry.some(); piece !== undefined; piece = await entry.some()) pieces.push(piece);
-  return Buffer.concat(pieces);
+  const content = Buffer.alloc(entry.sizeBytes);
+  let length = 0;
+  for (let piece = await entry.some(); piece !== undefined; piece = await entry.some()) {
+    content.set(piece, length);
+    length += piece.length;
+  }
+  return content;
 }
 
 function truncated(member: string | undefined, offset: number): ArtifactError {

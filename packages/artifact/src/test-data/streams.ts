@@ -2,14 +2,18 @@ import { createHash } from 'node:crypto';
 import type { Artifact, PayloadFile, ReadOptions } from '../artifact.ts';
 import { readArtifact } from '../read-artifact.ts';
 
-/** Bytes as a stream of pieces of a size that fits no structure inside. */
+/** Bytes as a stream of pieces of a size that fits no structure inside, each gone once the next is asked for, as a source may do it. */
 export async function* piecesOf(bytes: Uint8Array, pieceBytes = 1021): AsyncIterable<Uint8Array> {
-  for (let at = 0; at < bytes.length; at += pieceBytes) yield bytes.subarray(at, at + pieceBytes);
+  for (let at = 0; at < bytes.length; at += pieceBytes) {
+    const piece = Buffer.from(bytes.subarray(at, at + pieceBytes));
+    yield piece;
+    piece.fill(0xa5);
+  }
 }
 
 export async function gather(content: AsyncIterable<Uint8Array>): Promise<Buffer> {
   const pieces: Uint8Array[] = [];
-  for await (const piece of content) pieces.push(piece);
+  for await (const piece of content) pieces.push(Buffer.from(piece));
   return Buffer.concat(pieces);
 }
 
