@@ -121,13 +121,15 @@ export const userStore = {
         .execute();
     },
 
-    deleteToken: async (tx: Transaction, userId: string, id: string): Promise<void> => {
-      await tx
+    /** Whether there was such a token. */
+    deleteToken: async (tx: Transaction, userId: string, id: string): Promise<boolean> => {
+      const { numDeletedRows } = await tx
         .deleteFrom('user_tokens')
         .where('tenant', '=', tenant)
         .where('user_id', '=', userId)
         .where('id', '=', id)
-        .execute();
+        .executeTakeFirst();
+      return numDeletedRows > 0n;
     },
 
     /** All but one: that of the caller, or none. */

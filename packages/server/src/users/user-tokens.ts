@@ -70,8 +70,9 @@ export function createUserTokens(
         return sign(claimsOf(tenant, user_id, id, { created: now, expires }));
       }),
 
-    logOut: ({ tenant, subject }: Actor, id: string): Promise<void> =>
-      database.unitOfWork((tx) => userStore.forTenant(tenant).deleteToken(tx, subject.id, id)),
+    logOut: async ({ tenant, subject }: Actor, id: string): Promise<void> => {
+      await database.unitOfWork((tx) => userStore.forTenant(tenant).deleteToken(tx, subject.id, id));
+    },
 
     /** The actor of a proven token, or undefined when it does not count any more. */
     actorOf: async ({ jti, sub, scp, 'mender.tenant': tenant }: Proven): Promise<Actor | undefined> => {
@@ -123,9 +124,10 @@ export function createUserTokens(
         return sign(claimsOf(tenant, subject.id, id, { created: now, expires }));
       }),
 
+    /** A token that is not there is gone already; a session ends as well. */
     deleteToken: (actor: Actor, id: string): Promise<void> =>
       database.unitOfWork(async (tx) => {
-        await userStore.forTenant(actor.tenant).deleteToken(tx, actor.subject.id, id);
+        if (!(await userStore.forTenant(actor.tenant).deleteToken(tx, actor.subject.id, id))) return;
         await recordChange(tx, actor, { kind: 'personal-access-token.delete', ref: id, time: clock() });
       }),
   };

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
+import { defaultTenant, unbounded, type Actor } from '../actor.ts';
+import { ServerError } from '../server-error.ts';
 import { administrator, startWholeServer, type WholeServer } from '../testing/whole-server.ts';
 
 const base = '/api/management/v1/useradm';
@@ -122,9 +124,16 @@ describe('users', () => {
       ((await ask('GET', `/users?${query}`)).json as { email: string }[]).map(({ email }) => email);
     assert.deepEqual(await list('email=SECOND@example.com'), ['second@example.com']);
     assert.deepEqual(await list(`id=${id}&id=unknown`), ['second@example.com']);
-    assert.deepEqual(await list(`created_after=${Math.floor(Date.now() / 1000) + 100}`), []);
-    assert.equal((await ask('GET', '/users?created_after=x')).status, 400);
+    const [past, future] = [-100, 100].map((seconds) => Math.floor(Date.now() / 1000) + seconds);
+    for (const time of ['created', 'updated']) {
+      assert.deepEqual(await list(`id=${id}&${time}_after=${past}&${time}_before=${future}`), [user.email]);
+      assert.deepEqual(await list(`id=${id}&${time}_after=${future}`), []);
+      assert.deepEqual(await list(`id=${id}&${time}_before=${past}`), []);
+      assert.equal((await ask('GET', `/users?${time}_after=x`)).status, 400);
+    }
+    assert.ok(!('login_ts' in user));
     const token = await server.logIn({ email: 'second@example.com', password: 'long enough' });
+    assert.ok('login_ts' in ((await ask('GET', `/users/${id}`)).json as object));
     assert.equal((await ask('DELETE', `/users/${id}`)).status, 204);
     assert.equal((await ask('DELETE', `/users/${id}`)).status, 204);
     assert.equal(
@@ -172,6 +181,7 @@ describe('users', () => {
     await newUser('own@example.com');
     const user = { email: 'own@example.com', password: 'long enough' };
     const [token, other] = [await server.logIn(user), await server.logIn(user)];
+    const { text: program } = await ask('POST', '/settings/tokens', { name: 'ci' }, { token });
     const change = (body: unknown) => ask('PUT', '/users/me', body, { token });
     const wrong = await change({ password: 'new password', current_password: 'wrong' });
     assert.deepEqual([wrong.status, errorOf(wrong)], [422, 'current password mismatch']);
@@ -180,7 +190,8 @@ describe('users', () => {
     assert.deepEqual([nothing.status, errorOf(nothing)], [400, 'no update information provided']);
     assert.equal((await change({ password: 'new password', current_password: 'long enough' })).status, 204);
     assert.equal((await ask('GET', '/users/me', undefined, { token })).status, 200);
-    assert.equal((await ask('GET', '/users/me', undefined, { token: other })).status, 401);
+    for (const ended of [other, program])
+      assert.equal((await ask('GET', '/users/me', undefined, { token: ended })).status, 401);
     assert.equal((await logIn(user.email, 'long enough')).status, 401);
     assert.equal((await logIn(user.email, 'new password')).status, 200);
   });
@@ -195,6 +206,37 @@ describe('users', () => {
     assert.equal((await ask('GET', '/users/me', undefined, { token })).status, 401);
     assert.equal((await logIn('moved@example.com', 'long enough')).status, 200);
     assert.equal((await ask('PUT', '/users/unknown', { email: 'x@example.com' })).status, 404);
+  });
+
+  it('refuse a password that resembles the address they have, get, or change alone', async () => {
+    await newUser('resembling@example.com', 'uncommon words');
+    const token = await server.logIn({ email: 'resembling@example.com', password: 'uncommon words' });
+    for (const change of [
+      { password: 'resembling' },
+      { email: 'other-address@example.com', password: 'resembling' },
+      { email: 'other-address@example.com', password: 'other-address' },
+      { email: 'uncommon@example.com', password: 'uncommon' },
+    ]) {
+      const body = { ...change, current_password: 'uncommon words' };
+      const answer = await ask('PUT', '/users/me', body, { token });
+      assert.deepEqual([answer.status, errorOf(answer)], [422, 'password is too similar to the email']);
+    }
+    await newUser('plain@example.com', 'dull-password');
+    const plain = await server.logIn({ email: 'plain@example.com', password: 'dull-password' });
+    const alone = { email: 'my-dull-password@example.com', current_password: 'dull-password' };
+    const answer = await ask('PUT', '/users/me', alone, { token: plain });
+    assert.deepEqual([answer.status, errorOf(answer)], [422, 'password is too similar to the email']);
+  });
+
+  it('keep the first of two changes at once; the other is a conflict', async () => {
+    const id = await newUser('twice@example.com');
+    const self: Actor = { tenant: defaultTenant, subject: { kind: 'user', id }, scope: unbounded };
+    const change = (password: string) =>
+      server.server.users.update(self, id, { password, current_password: 'long enough' }, undefined);
+    const outcomes = await Promise.allSettled([change('first of two'), change('second of two')]);
+    const refused = outcomes.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+    assert.equal(refused.length, 1);
+    assert.ok(refused[0] instanceof ServerError && refused[0].code === 'conflict');
   });
 
   it('v2: one changes the own password, and an empty change is none', async () => {
@@ -264,11 +306,23 @@ describe('personal access tokens', () => {
     assert.equal((await ask('GET', '/users/me', undefined, { token })).status, 401);
   });
 
+  it('end a session, too, when asked to by its id, and nothing for an id that is none', async () => {
+    const session = await server.logIn();
+    for (const id of ['unknown', String(claimsOf(session)['jti'])]) {
+      assert.equal((await ask('DELETE', `/settings/tokens/${id}`)).status, 204);
+    }
+    assert.equal((await ask('GET', '/users/me', undefined, { token: session })).status, 401);
+    assert.equal((await ask('GET', '/users/me')).status, 200);
+  });
+
   it('are at most ten', async () => {
     const statuses: number[] = [];
     for (let n = 0; n < 11; n += 1)
       statuses.push((await ask('POST', '/settings/tokens', { name: `t${n}` })).status);
     assert.deepEqual(statuses, [...Array<number>(10).fill(200), 422]);
+    // The reference's own spelling.
+    const answer = await ask('POST', '/settings/tokens', { name: 'one more' });
+    assert.equal(errorOf(answer), 'maximum number of personal acess tokens reached for this user');
   });
 });
 
@@ -276,4 +330,6 @@ it('the plan is there under the name clients look for', async () => {
   const { json } = await ask('GET', '/plan_binding');
   assert.equal((json as { plan: { name: string } }).plan.name, 'Mender_Open_Source');
   assert.equal(((await ask('GET', '/plans')).json as unknown[]).length, 1);
+  assert.deepEqual((await ask('GET', '/plans?page=2')).json, []);
+  assert.equal((await ask('GET', '/plans?page=0')).status, 400);
 });
