@@ -365,4 +365,6 @@ CREATE INDEX inventory_by_number ON inventory_values (tenant, scope, name, numbe
 
 CREATE INDEX inventory_by_text ON inventory_values (tenant, scope, name, text_value) WHERE text_value IS NOT NULL;
 
+CREATE INDEX leaving_devices ON devices (tenant, id) WHERE decommissioning = 1;
+
 CREATE INDEX release_tags_by_tag ON release_tags (tenant, tag);

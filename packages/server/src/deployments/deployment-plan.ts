@@ -12,11 +12,12 @@ import { targeted, type TargetNeeds } from './targeted.ts';
 
 export interface DeploymentPlanNeeds extends TargetNeeds, Pick<DeploymentNeeds, 'artifactsNamed'> {
   readonly database: Database;
-  /** What devices last reported of themselves, as texts; a device that never did is left out. */
+  /** What devices last reported of themselves by these names, as texts; a device that never did is left out. */
   readonly reportedTexts: (
     reader: Reader,
     actor: Actor,
     deviceIds: readonly string[],
+    names: readonly string[],
   ) => Promise<ReadonlyMap<string, Readonly<Record<string, string>>>>;
 }
 
@@ -43,7 +44,7 @@ export interface DeploymentPlan {
 
 /** So many devices are looked at for the summary, and so many at once: a plan must not hold up the polls. */
 const maxEvaluated = 10_000;
-const atOnce = 200;
+const atOnce = 1000;
 const maxExplained = 10;
 
 /**
@@ -58,6 +59,13 @@ export const planDeployment =
     const artifacts = await needs.artifactsNamed(reader, actor.tenant, wanted.artifactName);
     if (artifacts.length === 0) throw new ServerError('unprocessable', 'No artifact for the deployment');
 
+    const decisive = [
+      ...new Set([
+        'artifact_name',
+        'device_type',
+        ...artifacts.flatMap(({ depends }) => Object.keys(depends)),
+      ]),
+    ];
     const evaluated = deviceIds.slice(0, maxEvaluated);
     const installs = new Map<string, number>();
     const others = { 'already-installed': 0, noartifact: 0, unknown: 0 };
@@ -74,7 +82,7 @@ export const planDeployment =
     return { targeted: deviceIds.length, evaluated: evaluated.length, installs, others, page: shown };
 
     async function plannedFor(ids: readonly string[]) {
-      const reported = await needs.reportedTexts(reader, actor, ids);
+      const reported = await needs.reportedTexts(reader, actor, ids, decisive);
       return ids.map((deviceId) => ({
         deviceId,
         planned: outcome(artifacts, reported.get(deviceId), wanted.forceInstallation),

@@ -9,7 +9,6 @@ import { deploymentStatisticsStore } from './deployment-statistics-store.ts';
 import { statistics, type Statistics } from './deployment-status.ts';
 import { deploymentStore, type Deployment, type DeploymentFilter } from './deployment-store.ts';
 import { deploymentTargetStore } from './deployment-target-store.ts';
-import { idsPerChunk } from './deployment-target.ts';
 import {
   deviceDeploymentStore,
   type DeviceDeployment,
@@ -80,15 +79,14 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       actor.tenant,
       found.filter(({ kind }) => kind === 'configuration').map(({ id }) => id),
     );
-    return Promise.all(
-      found.map(async (deployment) => ({
-        ...deployment,
-        statistics: counts.get(deployment.id) ?? statistics(),
-        artifactIds: artifactIds.get(deployment.id) ?? [],
-        configuration: configurations.get(deployment.id),
-        firstTargets: await listedTargets(reader, actor, deployment),
-      })),
-    );
+    const listed = await listedTargets(reader, actor, found);
+    return found.map((deployment) => ({
+      ...deployment,
+      statistics: counts.get(deployment.id) ?? statistics(),
+      artifactIds: artifactIds.get(deployment.id) ?? [],
+      configuration: configurations.get(deployment.id),
+      firstTargets: listed.get(deployment.id) ?? [],
+    }));
   };
 
   const withImages = async (actor: Actor, found: readonly DeviceDeployment[]): Promise<ShownPart[]> => {
@@ -225,23 +223,20 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
   };
 }
 
-const listedTargets = async (
+async function listedTargets(
   reader: Reader,
   actor: Actor,
-  { id, target }: Deployment,
-): Promise<readonly string[]> =>
-  target.kind === 'devices' && target.deviceIds === 'listed'
-    ? seenOf(
-        reader,
-        actor,
-        await deploymentTargetStore.forTenant(actor.tenant).deviceIds(reader, id, maxShownChunks),
-      )
-    : [];
+  found: readonly Deployment[],
+): Promise<ReadonlyMap<string, readonly string[]>> {
+  const ids = found
+    .filter(({ target }) => target.kind === 'devices' && target.deviceIds === 'listed')
+    .map(({ id }) => id);
+  const first = await deploymentTargetStore.forTenant(actor.tenant).firstDeviceIds(reader, ids);
+  const seen = await visibleDevices(reader, actor, [...new Set([...first.values()].flat())]);
+  return new Map([...first].map(([id, deviceIds]) => [id, deviceIds.filter((one) => seen.has(one))]));
+}
 
 async function seenOf(reader: Reader, actor: Actor, deviceIds: readonly string[]): Promise<string[]> {
   const seen = await visibleDevices(reader, actor, deviceIds);
   return deviceIds.filter((id) => seen.has(id));
 }
-
-/** A filter shows a thousand ids at most; no more are read for it. */
-const maxShownChunks = Math.ceil(1000 / idsPerChunk);

@@ -1,5 +1,5 @@
-import type { Reader, Transaction } from '../database/tables.ts';
-import { sql } from 'kysely';
+import type { Reader, Tables, Transaction } from '../database/tables.ts';
+import { sql, type ExpressionBuilder } from 'kysely';
 import { deployment, type Deployment, type DeploymentRow } from './deployment-store.ts';
 import { chunkHolds, idsOfChunk, targetChunks } from './deployment-target.ts';
 import { preparedQuery } from '../database/prepared-query.ts';
@@ -73,13 +73,41 @@ export const deploymentTargetStore = {
       );
     },
 
-    deviceIds: async (reader: Reader, id: string, maxChunks?: number): Promise<string[]> => {
+    /** The first of the targeted devices, a chunk or two, of all these deployments in one query. */
+    firstDeviceIds: async (
+      reader: Reader,
+      ids: readonly string[],
+    ): Promise<ReadonlyMap<string, readonly string[]>> => {
+      if (ids.length === 0) return new Map();
+      const chunk = (where: ExpressionBuilder<Tables, 'deployments'>, place: number) =>
+        where
+          .selectFrom('deployment_targets')
+          .whereRef('deployment_targets.tenant', '=', 'deployments.tenant')
+          .whereRef('deployment_targets.deployment_id', '=', 'deployments.id')
+          .orderBy('first_device_id')
+          .limit(1)
+          .offset(place)
+          .select('device_ids');
+      const rows = await reader
+        .selectFrom('deployments')
+        .where('tenant', '=', tenant)
+        .where('id', 'in', ids)
+        .select((where) => ['id', chunk(where, 0).as('first'), chunk(where, 1).as('second')])
+        .execute();
+      return new Map(
+        rows.map(({ id, first, second }) => [
+          id,
+          [first, second].flatMap((one) => (one === null ? [] : idsOfChunk(one))),
+        ]),
+      );
+    },
+
+    deviceIds: async (reader: Reader, id: string): Promise<string[]> => {
       const rows = await reader
         .selectFrom('deployment_targets')
         .where('tenant', '=', tenant)
         .where('deployment_id', '=', id)
         .orderBy('first_device_id')
-        .$if(maxChunks !== undefined, (query) => query.limit(maxChunks ?? 0))
         .select('device_ids')
         .execute();
       return rows.flatMap(({ device_ids }) => idsOfChunk(device_ids));

@@ -42,7 +42,14 @@ export const deviceStore = {
       const rows = await visible(db, actor)
         .select('id')
         .where('status', '=', 'accepted')
-        .where('decommissioning', '=', 0)
+        // Along the index of the status, without a look at each device.
+        .where('id', 'not in', (where) =>
+          where
+            .selectFrom('devices as leaving')
+            .where('leaving.tenant', '=', actor.tenant)
+            .where('leaving.decommissioning', '=', sql.lit(1))
+            .select('leaving.id'),
+        )
         .where('id', '>', after)
         .orderBy('id')
         .limit(limit)

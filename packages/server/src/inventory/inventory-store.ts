@@ -2,7 +2,7 @@ import type { AttributeScope, Page } from '@tandem/api';
 import { sql, type Selectable, type SqlBool } from 'kysely';
 import type { Tenant } from '../actor.ts';
 import { preparedQuery } from '../database/prepared-query.ts';
-import { engineOf, firstOrLastValue, stillWanted } from '../database/sql-differences.ts';
+import { engineOf, firstOrLastValue, isTextIn, stillWanted } from '../database/sql-differences.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { attributesOf, rowsOf, type StoredAttribute, type ValueRow } from './attribute-rows.ts';
 import { areSorted, devicesOf, isAmong, type Condition } from './device-set.ts';
@@ -104,6 +104,28 @@ export const inventoryStore = {
           .execute();
         const byDevice = Map.groupBy(rows, ({ device_id }) => device_id);
         return new Map([...byDevice].map(([id, values]) => [id, attributesOf(values)]));
+      },
+
+      /** What the devices have by these names, but for arrays. */
+      singleValues: async (
+        db: Reader,
+        ids: readonly string[],
+        scope: AttributeScope,
+        names: readonly string[],
+      ): Promise<{ deviceId: string; name: string; value: string | number }[]> => {
+        const rows = await valuesOf(db)
+          .select(['device_id', 'name', 'text_value', 'number_value'])
+          .where(isTextIn(engineOf(db), sql.ref('device_id'), ids))
+          .where('scope', '=', scope)
+          .where('name', 'in', names)
+          .where('position', '=', 0)
+          .where('is_array', '=', 0)
+          .execute();
+        return rows.map(({ device_id, name, text_value, number_value }) => ({
+          deviceId: device_id,
+          name,
+          value: text_value ?? number_value ?? '',
+        }));
       },
 
       scope: async (db: Reader, deviceId: string, scope: AttributeScope): Promise<StoredAttribute[]> =>

@@ -9,6 +9,7 @@ import { artifactGenerations } from './0008-artifact-generations.ts';
 import { statusReports } from './0009-status-reports.ts';
 import { storedObjects } from './0010-stored-objects.ts';
 import { failureCauses } from './0011-failure-causes.ts';
+import { leavingDevices } from './0012-leaving-devices.ts';
 
 export interface Migration {
   readonly name: string;
@@ -28,4 +29,5 @@ export const migrations: readonly Migration[] = [
   statusReports, // 9
   storedObjects, // 10
   failureCauses, // 11
+  leavingDevices, // 12
 ];
