@@ -70,15 +70,48 @@ export async function runBench(
   }
 }
 
-/** Cells of a cost: wall, CPU, peak, and behind what `between` gives the ratios to another. */
-export function costCells(cost: Cost, other: Cost | undefined, ...between: readonly string[]): string[] {
+/** A program to be measured. */
+export interface Candidate {
+  readonly name: string;
+  readonly program: string;
+  readonly args: readonly string[];
+  /** Name of the candidate that the ratios are to. */
+  readonly comparedWith?: string;
+}
+
+/**
+ * Runs the candidates in turns, for as many rounds, and answers a row of medians and ratios for each; `afterEach` looks at what one left behind
+ * and clears it away.
+ */
+export function inTurns(
+  candidates: readonly Candidate[],
+  rounds: number,
+  afterEach: (name: string) => void = () => undefined,
+): readonly string[][] {
+  const costs = new Map<string, Cost[]>(candidates.map(({ name }) => [name, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const { name, program, args } of candidates) {
+      costs.get(name)?.push(measure(program, args));
+      afterEach(name);
+    }
+  }
+  return candidates.map(({ name, comparedWith }) => {
+    const others = comparedWith === undefined ? undefined : costs.get(comparedWith);
+    return [name, ...costCells(medianCost(costs.get(name) ?? []), others && medianCost(others))];
+  });
+}
+
+/** Names of the cells of `inTurns`. */
+export const costColumns = ['', 'wall s', 'cpu s', 'peak MiB', 'wall ratio', 'cpu ratio'] as const;
+
+/** Cells of a cost: wall, CPU, peak, and the ratios to another. */
+export function costCells(cost: Cost, other: Cost | undefined): string[] {
   const ratio = (mine: number, theirs: number | undefined) =>
     theirs === undefined ? '' : (mine / theirs).toFixed(2);
   return [
     cost.wallSeconds.toFixed(2),
     cost.cpuSeconds.toFixed(2),
     String(Math.round(cost.peakMiB)),
-    ...between,
     ratio(cost.wallSeconds, other?.wallSeconds),
     ratio(cost.cpuSeconds, other?.cpuSeconds),
   ];
