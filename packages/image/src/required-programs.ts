@@ -14,17 +14,19 @@ type Need = readonly [
 ];
 
 const always = () => true;
+/** A dry run writes no images. */
+const toWrite = (_: Board, options: Options) => !options['dry-run'];
 // prettier-ignore
 const needs: readonly Need[] = [
-  ['mkfs.ext4', 'e2fsprogs', always],
-  ['dumpe2fs', 'e2fsprogs', always],
+  ['mkfs.ext4', 'e2fsprogs', toWrite],
+  ['dumpe2fs', 'e2fsprogs', toWrite],
   ['debugfs', 'e2fsprogs', always],
-  ['sfdisk', 'fdisk', always],
+  ['sfdisk', 'fdisk', toWrite],
   ['tar', 'tar', always],
   ['bash', 'bash', always],
   ['find', 'findutils', always],
-  ['mkfs.vfat', 'dosfstools', (board) => board['boot.sizeMiB'] > 0],
-  ['mcopy', 'mtools', (board) => board['boot.sizeMiB'] > 0],
+  ['mkfs.vfat', 'dosfstools', (board, options) => toWrite(board, options) && board['boot.sizeMiB'] > 0],
+  ['mcopy', 'mtools', (board, options) => toWrite(board, options) && board['boot.sizeMiB'] > 0],
   ['unshare', 'util-linux', (_, options) => options.package.length > 0],
   ['gzip', 'gzip', (_, options) => options['compress-image'] === 'gzip'],
   ['xz', 'xz-utils', (_, options) => options['compress-image'] === 'xz'],
