@@ -16,7 +16,7 @@ import { fingerprint, type WantedDeployment } from './new-deployment.ts';
 import { targeted, type Targeted } from './targeted.ts';
 
 /** So many devices a unit of work; a deployment for more is written in several, which nobody sees before the last. */
-const devicesPerUnit = 20 * idsPerChunk;
+const devicesPerUnit = 10 * idsPerChunk;
 /** What was being prepared then was given up: its server is gone. */
 const longestPreparationMs = 60 * 60 * 1000;
 const changesPerPage = 1000;
@@ -31,7 +31,9 @@ export async function createDeployment(
   wanted: WantedDeployment,
 ): Promise<string> {
   const { database } = needs;
-  const whom = await targeted(needs, database.read, actor, wanted, othersTurn);
+  // Of a list there is nothing to look for; all devices, or a group of most of them, are found beside the polls.
+  const reader = wanted.devices.kind === 'list' ? database.read : database.search;
+  const whom = await targeted(needs, reader, actor, wanted, othersTurn);
   if (whom.deviceIds.length > devicesPerUnit) return createLarge(needs, actor, wanted, whom);
   const id = randomUUID();
   return database.unitOfWork(async (tx) => {

@@ -12,9 +12,29 @@ export interface TargetedDevices {
 
 const none = -1;
 const lineEnd = 10;
-const firstPlaces = 1024;
+const firstPlaces = 16;
+/** Many small tables, by the highest bits: one that grows moves a few thousand devices, where all together would hold up the polls. */
+const tableBits = 8;
 
 export function targetedDevices(): TargetedDevices {
+  const tables = Array.from({ length: 2 ** tableBits }, growingTable);
+  return {
+    add: (chunk, created) => {
+      for (let start = 1; start < chunk.length;) {
+        const key = keyOf(chunk, start);
+        tables[key >>> (32 - tableBits)]?.put(key, created);
+        start = chunk.indexOf('\n', start) + 1;
+      }
+    },
+    newestFor: (deviceId) => {
+      const key = keyOf(deviceId, 0);
+      return tables[key >>> (32 - tableBits)]?.newest(key) ?? none;
+    },
+  };
+}
+
+/** Keys are never 0, which is a free place. */
+function growingTable() {
   let keys = new Uint32Array(firstPlaces);
   let newest = new Float64Array(firstPlaces);
   let used = 0;
@@ -32,6 +52,8 @@ export function targetedDevices(): TargetedDevices {
       keys[place] = key;
       newest[place] = created;
       used += 1;
+      // At most half full: looking for what is not there then takes two steps or three.
+      if (used * 2 > keys.length) grow();
     } else if ((newest[place] ?? none) < created) newest[place] = created;
   };
   const grow = (): void => {
@@ -41,19 +63,10 @@ export function targetedDevices(): TargetedDevices {
     used = 0;
     for (const [place, key] of oldKeys.entries()) if (key !== 0) put(key, oldNewest[place] ?? none);
   };
-
   return {
-    add: (chunk, created) => {
-      for (let start = 1; start < chunk.length;) {
-        const end = chunk.indexOf('\n', start);
-        put(keyOf(chunk, start), created);
-        // At most half full: looking for what is not there then takes two steps or three.
-        if (used * 2 > keys.length) grow();
-        start = end + 1;
-      }
-    },
-    newestFor: (deviceId) => {
-      const place = placeOf(keyOf(deviceId, 0));
+    put,
+    newest: (key: number): number => {
+      const place = placeOf(key);
       return keys[place] === 0 ? none : (newest[place] ?? none);
     },
   };
