@@ -13,7 +13,6 @@ import type { Tables } from './tables.ts';
 /** Units of work at one time: more of them would hinder each other more than they gain. */
 const maxWriters = 4;
 const maxReaders = 8;
-const maxSearches = 2;
 const connectTimeoutMs = 30_000;
 const statementTimeoutMs = 60_000;
 
@@ -29,7 +28,7 @@ export async function openPostgresDatabase(
 ): Promise<Database> {
   const writers = pool(url, maxWriters, 'SET default_transaction_isolation = serializable');
   const readers = pool(url, maxReaders, readOnly);
-  const searchers = pool(url, maxSearches, readOnly, {
+  const searchers = pool(url, limits.atOnce, readOnly, {
     statement_timeout: limits.runMs,
     connectionTimeoutMillis: limits.waitMs,
   });
@@ -78,13 +77,13 @@ const readerOn = (acquire: () => Promise<PoolClient>): Kysely<Tables> =>
   });
 
 /** A connection to search on, once others have done so. Throws a DatabaseError `tooBusy`. */
-async function connectInTurn(searchers: Pool, { maxWaiting }: SearchLimits): Promise<PoolClient> {
+async function connectInTurn(searchers: Pool, { atOnce, maxWaiting }: SearchLimits): Promise<PoolClient> {
   if (searchers.waitingCount >= maxWaiting) throw tooBusy();
   try {
     return await searchers.connect();
   } catch (cause) {
     // The pool has no code for it: all its connections are in use, and have been for the whole time.
-    if (searchers.totalCount >= maxSearches && searchers.idleCount === 0) throw tooBusy(cause);
+    if (searchers.totalCount >= atOnce && searchers.idleCount === 0) throw tooBusy(cause);
     throw cause;
   }
 }

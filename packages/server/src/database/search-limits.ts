@@ -1,5 +1,7 @@
 /** What keeps searches from holding up others, and each other. */
 export interface SearchLimits {
+  /** How many queries may run at one time. */
+  readonly atOnce: number;
   /** How long one query may run; a search is a few of them. */
   readonly runMs: number;
   /** How long it may wait for its turn. */
@@ -8,4 +10,9 @@ export interface SearchLimits {
   readonly maxWaiting: number;
 }
 
-export const searchLimits = { runMs: 5000, waitMs: 10_000, maxWaiting: 100 } as const satisfies SearchLimits;
+export const searchLimits = {
+  atOnce: 2,
+  runMs: 5000,
+  waitMs: 10_000,
+  maxWaiting: 100,
+} as const satisfies SearchLimits;

@@ -1,9 +1,10 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { after, before, describe, it } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { searchLimits, type SearchLimits } from './search-limits.ts';
 import { searchQueries, type SearchQueries } from './search-queries.ts';
 
@@ -48,8 +49,33 @@ describe('queries off the main thread', () => {
     assert.deepEqual(await ask(queries, 'SELECT 1 AS one'), one, 'and go on after an error');
   });
 
+  it('do not wait for one that takes long, but for too many of those', async () => {
+    await using queries = open({ atOnce: 2, runMs: 60_000 });
+    const slow = [ask(queries, endless)];
+    assert.deepEqual(await ask(queries, 'SELECT 1 AS one'), one);
+    slow.push(ask(queries, endless));
+    const ended = Promise.all(slow.map((answer) => assert.rejects(answer, { code: 'closed' })));
+    const waiting = ask(queries, 'SELECT 1');
+    const refused = assert.rejects(waiting, { code: 'closed' });
+    assert.equal(await Promise.race([waiting.then(() => 'answered'), wait(300, 'waiting')]), 'waiting');
+    await queries.close();
+    await Promise.all([ended, refused]);
+  });
+
+  it('leave the processor to the rest of the server', async () => {
+    const nice = async (thread: string) =>
+      Number((await readFile(`/proc/self/task/${thread}/stat`, 'utf8')).split(') ')[1]?.split(' ')[16]);
+    await using queries = open();
+    const before = new Set(await readdir('/proc/self/task'));
+    await ask(queries, 'SELECT 1');
+    const started = (await readdir('/proc/self/task')).filter((thread) => !before.has(thread));
+    const own = await nice(String(process.pid));
+    assert.ok((await Promise.all(started.map(nice))).some((one) => one > own));
+    assert.equal(await nice(String(process.pid)), own);
+  });
+
   it('end when their time is up, whether a pattern takes it or the rows do; the next is answered', async () => {
-    await using queries = open({ runMs: 200 });
+    await using queries = open({ atOnce: 1, runMs: 200 });
     for (const sql of [endless, "SELECT 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab' REGEXP '^(a+)+$'"]) {
       const slow = assert.rejects(ask(queries, sql), { code: 'tookTooLong', message: /longer than 200 ms/ });
       const next = ask(queries, 'SELECT 1 AS one');
@@ -59,7 +85,7 @@ describe('queries off the main thread', () => {
   });
 
   it('are refused when too many wait, and when they have waited too long', async () => {
-    await using queries = open({ runMs: 1000, waitMs: 100, maxWaiting: 2 });
+    await using queries = open({ atOnce: 1, runMs: 1000, waitMs: 100, maxWaiting: 2 });
     await ask(queries, 'SELECT 1');
     let isOver = false;
     const slow = assert

@@ -35,64 +35,30 @@ const startTimeoutMs = 30_000;
 const maxThreadHeapMb = 512;
 
 /**
- * Runs queries on SQLite one after another in a thread of their own, since `node:sqlite` answers no poll while it works. The thread
- * is started by the first query. A query that takes longer than its limit cannot be stopped: its thread is ended, and the next
- * query gets a fresh one.
+ * Runs queries on SQLite in threads of their own, since `node:sqlite` answers no poll while it works: a few at once, so that a page of
+ * a list does not wait for a search through all of the fleet. A thread is started by the first query that finds the others at work. A
+ * query that takes longer than its limit cannot be stopped: its thread is ended, and the next query gets a fresh one.
  *
  * INVARIANTS
- * - At most one thread lives, and at most one query is under way in it: whose time is up is therefore never in doubt.
+ * - At most one query is under way in a thread: whose time is up is therefore never in doubt.
  * - Whoever asked is answered when the time is up, not when the thread has ended.
- * - A query is handed to the thread after it was asked, and reads what is committed by then.
+ * - A query is handed to a thread after it was asked, and reads what is committed by then.
  */
 export function searchQueries(
   data: SearchThreadData,
-  { runMs, waitMs, maxWaiting }: SearchLimits,
+  { atOnce, runMs, waitMs, maxWaiting }: SearchLimits,
 ): SearchQueries {
   const line: Waiting[] = [];
+  const threads = Array.from({ length: atOnce }, () => searchThread(data, runMs));
+  const working = new Map<SearchThread, Promise<void>>();
   let isClosed = false;
-  let thread: Worker | undefined;
-  let working: Promise<void> | undefined;
-  let giveUp: (why: DatabaseError) => void = () => undefined;
 
-  const workOff = async (): Promise<void> => {
+  const workOff = async (thread: SearchThread): Promise<void> => {
     for (let next = line.shift(); next !== undefined; next = line.shift()) {
       clearTimeout(next.impatience);
-      await runOne(next);
+      await thread.run(next);
     }
-    working = undefined;
-  };
-
-  const runOne = async ({ query, resolve, reject }: Waiting): Promise<void> => {
-    const ending = new AbortController();
-    let reason: DatabaseError | undefined;
-    giveUp = (why) => {
-      reason ??= why;
-      ending.abort();
-    };
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      thread ??= await started(ending.signal);
-      // From here on: to start a thread takes longest when the machine is busy, which is not the query's fault.
-      timer = setTimeout(() => giveUp(tookTooLong(runMs)), runMs);
-      const answer = await answerOf(thread, query, ending.signal);
-      if ('rows' in answer) resolve(answer.rows);
-      else reject(new DatabaseError('failed', `the query "${query.sql}" failed: ${answer.failure}`));
-    } catch (cause) {
-      reject(reason ?? died(cause));
-      await thread?.terminate();
-      thread = undefined;
-    } finally {
-      clearTimeout(timer);
-    }
-  };
-
-  const started = async (signal: AbortSignal): Promise<Worker> => {
-    const worker = await startThread(data, signal);
-    // One that dies with nothing to do is not asked again.
-    worker.once('exit', () => {
-      if (thread === worker) thread = undefined;
-    });
-    return worker;
+    working.delete(thread);
   };
 
   return {
@@ -106,7 +72,13 @@ export function searchQueries(
         }, waitMs);
         const waiting: Waiting = { query, resolve, reject, impatience };
         line.push(waiting);
-        working ??= workOff();
+        const free = threads.find((thread) => !working.has(thread));
+        // Noted before it begins: it may end at once.
+        if (free !== undefined)
+          working.set(
+            free,
+            Promise.resolve().then(() => workOff(free)),
+          );
       }),
     close: async () => {
       isClosed = true;
@@ -114,10 +86,60 @@ export function searchQueries(
         clearTimeout(impatience);
         reject(closed());
       }
-      giveUp(closed());
-      await working;
-      await thread?.terminate();
+      for (const thread of threads) thread.giveUp(closed());
+      await Promise.all(working.values());
+      for (const thread of threads) await thread.end();
     },
+  };
+}
+
+interface SearchThread {
+  /** Resolves once it is answered and the thread is free again. */
+  readonly run: (waiting: Waiting) => Promise<void>;
+  /** Ends the query under way, if there is any. */
+  readonly giveUp: (why: DatabaseError) => void;
+  readonly end: () => Promise<unknown>;
+}
+
+function searchThread(data: SearchThreadData, runMs: number): SearchThread {
+  let thread: Worker | undefined;
+  let giveUp: SearchThread['giveUp'] = () => undefined;
+
+  const started = async (signal: AbortSignal): Promise<Worker> => {
+    const worker = await startThread(data, signal);
+    // One that dies with nothing to do is not asked again.
+    worker.once('exit', () => {
+      if (thread === worker) thread = undefined;
+    });
+    return worker;
+  };
+
+  return {
+    run: async ({ query, resolve, reject }) => {
+      const ending = new AbortController();
+      let reason: DatabaseError | undefined;
+      giveUp = (why) => {
+        reason ??= why;
+        ending.abort();
+      };
+      let timer: NodeJS.Timeout | undefined;
+      try {
+        thread ??= await started(ending.signal);
+        // From here on: to start a thread takes longest when the machine is busy, which is not the query's fault.
+        timer = setTimeout(() => giveUp(tookTooLong(runMs)), runMs);
+        const answer = await answerOf(thread, query, ending.signal);
+        if ('rows' in answer) resolve(answer.rows);
+        else reject(new DatabaseError('failed', `the query "${query.sql}" failed: ${answer.failure}`));
+      } catch (cause) {
+        reject(reason ?? died(cause));
+        await thread?.terminate();
+        thread = undefined;
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    giveUp: (why) => giveUp(why),
+    end: async () => thread?.terminate(),
   };
 }
 
