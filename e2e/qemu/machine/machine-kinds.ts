@@ -5,6 +5,9 @@ export const machineKinds = {
   arm64:    { program: 'qemu-system-aarch64', machine: 'virt', processor: 'cortex-a57',                            firmware: '/usr/share/AAVMF/AAVMF_CODE.fd',  variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
 } as const;
 
+/** QEMU's own, of the first card. */
+export const usualMacAddress = '52:54:00:12:34:56';
+
 export type MachineKind = keyof typeof machineKinds;
 
 /** What the machine runs first. */
@@ -33,6 +36,8 @@ export interface MachineOptions {
   readonly stick?: string;
   /** Default: emulation. KVM only where a whole boot was seen to work under it: /dev/kvm alone proves nothing. */
   readonly accelerator?: 'tcg' | 'kvm';
+  /** Of the network card; default QEMU's own, the same for every machine. */
+  readonly macAddress?: string;
   readonly further?: readonly string[];
 }
 
@@ -49,7 +54,8 @@ export function machineArguments(options: MachineOptions, monitorPath: string): 
       : ['-accel', 'kvm', '-cpu', 'host'],
     firmwareArguments(kind, options.firmware ?? { kind: 'uefi' }),
     diskArguments(options.disk),
-    ['-netdev', 'user,id=net0', '-device', 'virtio-net-pci,netdev=net0,romfile='],
+    ['-netdev', 'user,id=net0'],
+    ['-device', `virtio-net-pci,netdev=net0,romfile=,mac=${options.macAddress ?? usualMacAddress}`],
     ['-object', 'rng-random,id=rng0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng0'],
     ['-device', 'qemu-xhci,id=usb'],
     options.stick === undefined

@@ -59,9 +59,11 @@ export interface FleetOptions {
   readonly password: string;
   readonly devices: readonly DeviceDirectory[];
   readonly signal: AbortSignal;
+  /** How long devices may take to ask and to report; default a minute. */
+  readonly waitTimeoutMs?: number;
 }
 
-const waitTimeoutMs = 60_000;
+const usualWaitTimeoutMs = 60_000;
 const pollMs = 100;
 
 /** Logs in and finds out which device is which by the address in its identity. */
@@ -80,7 +82,7 @@ export async function openFleet(options: FleetOptions): Promise<Fleet> {
   const idByName = new Map<string, string>();
   const nameById = new Map<string, string>();
   const wait = (what: string, holds: () => Promise<boolean>): Promise<void> =>
-    waitUntil(what, holds, waitTimeoutMs, options.signal);
+    waitUntil(what, holds, options.waitTimeoutMs ?? usualWaitTimeoutMs, options.signal);
 
   return {
     acceptDevices: () =>

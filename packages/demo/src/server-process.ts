@@ -23,6 +23,8 @@ export interface ServerPlace {
   readonly port: number;
   /** The port devices reach it by, when something stands between; default `port`. */
   readonly publicPort?: number;
+  /** The name devices know it by, for those to whom this machine is not localhost. */
+  readonly publicHost?: string;
 }
 
 const readyTimeoutMs = 30_000;
@@ -41,7 +43,7 @@ export async function startServer(
   place: ServerPlace,
   addVirtualDevice?: () => Promise<VirtualDevice>,
 ): Promise<ServerProcess> {
-  const url = `https://localhost:${String(place.publicPort ?? place.port)}`;
+  const url = `https://${place.publicHost ?? 'localhost'}:${String(place.publicPort ?? place.port)}`;
   const log = await open(join(place.dataDirectory, 'console.log'), 'a');
   const child = spawn(
     ownProgram('tandem-server'),
