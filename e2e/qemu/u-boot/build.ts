@@ -14,13 +14,14 @@ import { existsSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runProgram } from '@tandem/demo';
+import { debianArchive } from './debian-archive.ts';
 import { configurationText, uBoots, type UBootConfiguration, type UBootName } from './configurations.ts';
 
 /** A U-Boot that was built. */
 export interface BuiltUBoot {
   /** What `-bios` takes, or the process to start. */
   readonly path: string;
-  /** Its default variables, a line each: for the image builder's setting `initialEnvironment`. */
+  /** Its default variables, a line each: for the image builder's setting `initialEnvironment`. Not made for the sandbox. */
   readonly initialEnvironment: string;
   /** The compiled device tree of the sandbox. */
   readonly deviceTree: string;
@@ -43,7 +44,7 @@ export async function buildUBoot(name: UBootName, cache = usualCache): Promise<B
   for (const bytes of extra) key.update(bytes);
   const place = join(cache, `${name}-${key.digest('hex').slice(0, 12)}`);
   const built: BuiltUBoot = {
-    path: join(place, configuration.target),
+    path: join(place, configuration.targets[0]),
     initialEnvironment: join(place, 'u-boot-initial-env'),
     deviceTree: join(place, 'sandbox.dtb'),
   };
@@ -74,11 +75,10 @@ export async function buildUBoot(name: UBootName, cache = usualCache): Promise<B
     await appendFile(join(output, '.config'), configurationText(configuration.lines));
     await make('olddefconfig');
     await assertConfigured(join(output, '.config'), configuration.lines);
-    await make(configuration.target, 'u-boot-initial-env');
+    await make(...configuration.targets);
     const result = join(work, 'result');
     await mkdir(result);
-    for (const file of [configuration.target, 'u-boot-initial-env'])
-      await copyFile(join(output, file), join(result, file));
+    for (const file of configuration.targets) await copyFile(join(output, file), join(result, file));
     await runProgram('dtc', ['-q', '-O', 'dtb', '-o', join(result, 'sandbox.dtb'), join(own, 'sandbox.dts')]);
     // Another run may have been quicker; one is as good as the other.
     await rename(result, place).catch((error: unknown) => {
@@ -107,51 +107,14 @@ async function assertConfigured(path: string, lines: Readonly<Record<string, str
   if (refused.length > 0) throw new Error(`U-Boot's configuration did not take ${refused.join(', ')}`);
 }
 
-/** Unpacks the source package with Debian's patches; gives the directory. The machine's own apt stays as it is. */
+/** Unpacks the source package with Debian's patches; gives the directory. */
 async function fetchSource(work: string): Promise<string> {
-  const apt = join(work, 'apt');
-  for (const part of ['sources', 'lists/partial', 'cache/archives/partial'])
-    await mkdir(join(apt, part), { recursive: true });
-  const machine = '/etc/apt/sources.list.d';
-  const lists = (await readdir(machine))
-    .filter((name) => /\.(list|sources)$/.test(name))
-    .map((name) => join(machine, name));
-  for (const list of ['/etc/apt/sources.list', ...lists].filter((path) => existsSync(path))) {
-    const text = await readFile(list, 'utf8');
-    const asSources = text
-      .replaceAll(/^Types:.*$/gm, 'Types: deb-src')
-      .replaceAll(/^deb(?:-src)?\s/gm, 'deb-src ');
-    await writeFile(join(apt, 'sources', list.slice(list.lastIndexOf('/') + 1)), asSources);
-  }
-  const options = [
-    ['Dir::Etc::sourcelist', '/dev/null'],
-    ['Dir::Etc::sourceparts', join(apt, 'sources')],
-    ['Dir::State::lists', join(apt, 'lists')],
-    ['Dir::Cache', join(apt, 'cache')],
-  ].flatMap(([name, value]) => ['-o', `${String(name)}=${String(value)}`]);
-  // Other sources of this machine may have no source packages; whether Debian's has is seen by the next step.
-  const updated = await runProgram('apt-get', [...options, '-qq', 'update']).catch((error: unknown) => error);
-  try {
-    // apt-get puts the files where it is run.
-    await runProgram('sh', [
-      '-c',
-      'cd "$0" && exec apt-get "$@"',
-      work,
-      ...options,
-      '-qq',
-      '--download-only',
-      'source',
-      'u-boot',
-    ]);
-  } catch (cause) {
-    throw new Error("Debian's source package u-boot could not be fetched", {
-      cause: updated instanceof Error ? updated : cause,
-    });
-  }
-  const description = (await readdir(work)).find((name) => name.endsWith('.dsc'));
-  if (description === undefined) throw new Error(`apt-get left no .dsc in ${work}`);
+  const archive = join(work, 'archive');
+  await (await debianArchive(archive, 'sources')).fetch('--download-only', 'source', 'u-boot');
+  const description = (await readdir(archive)).find((name) => name.endsWith('.dsc'));
+  if (description === undefined) throw new Error(`apt-get left no .dsc in ${archive}`);
   const source = join(work, 'source');
-  await runProgram('dpkg-source', ['-x', join(work, description), source]);
+  await runProgram('dpkg-source', ['-x', join(archive, description), source]);
   return source;
 }
 

@@ -1,0 +1,82 @@
+import { readFile, readdir } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
+
+/** Drivers a guest may need before it has its root file system, besides what they depend on. */
+const drivers = [
+  'mmc_block',
+  'sdhci-pci',
+  'nvme',
+  'virtio_pci',
+  'virtio_net',
+  'virtio-rng',
+  'crc32c_generic',
+  'ext4',
+  'vfat',
+  'nls_cp437',
+  'nls_ascii',
+  'nls_iso8859-1',
+];
+
+const init = `#!/bin/busybox sh
+/bin/busybox mkdir -p /proc /sys /dev /root
+/bin/busybox mount -t proc proc /proc
+/bin/busybox mount -t sysfs sys /sys
+/bin/busybox mount -t devtmpfs dev /dev
+for module in $(/bin/busybox cat /modules); do /bin/busybox insmod /lib/$module; done
+for word in $(/bin/busybox cat /proc/cmdline); do case $word in root=*) root=\${word#root=};; esac; done
+for second in 1 2 3 4 5 6 7 8 9 10; do [ -b "$root" ] && break; /bin/busybox sleep 1; done
+/bin/busybox mount -t ext4 "$root" /root || exit 1
+/bin/busybox umount /sys
+/bin/busybox umount /proc
+/bin/busybox mount --move /dev /root/dev
+# Without one the first process ends, and the kernel panics.
+exec /bin/busybox switch_root /root /sbin/init
+`;
+
+/** An initrd of busybox and the drivers, which mounts what `root=` names. `root` has the kernel's package unpacked. */
+export async function initialRamdisk(root: string): Promise<Uint8Array> {
+  const modules = await modulesWithDependencies(root);
+  return gzipSync(
+    Buffer.concat([
+      ...['bin', 'lib'].map((name) => entry(name, 0o040755, Buffer.alloc(0))),
+      entry('bin/busybox', 0o100755, await readFile(join(root, 'bin/busybox'))),
+      entry('init', 0o100755, Buffer.from(init)),
+      entry('modules', 0o100644, Buffer.from(modules.map((path) => `${basename(path)}\n`).join(''))),
+      ...(await Promise.all(
+        modules.map(async (path) => entry(`lib/${basename(path)}`, 0o100644, await readFile(path))),
+      )),
+      entry('TRAILER!!!', 0, Buffer.alloc(0)),
+    ]),
+  );
+}
+
+/** Paths in an order in which each comes after what it needs. A driver the kernel has built in is none. */
+async function modulesWithDependencies(root: string): Promise<string[]> {
+  const below = join(root, 'lib/modules');
+  const names = await readdir(below, { recursive: true });
+  const paths = new Map(
+    names.filter((name) => name.endsWith('.ko')).map((name) => [nameOf(name), join(below, name)]),
+  );
+  const ordered = new Set<string>();
+  const add = async (name: string): Promise<void> => {
+    const path = paths.get(name);
+    if (path === undefined || ordered.has(path)) return;
+    const [, needed = ''] = /\0depends=([^\0]*)\0/.exec(await readFile(path, 'latin1')) ?? [];
+    for (const other of needed.split(',').filter(Boolean)) await add(nameOf(other));
+    ordered.add(path);
+  };
+  for (const driver of drivers) await add(nameOf(driver));
+  return [...ordered];
+}
+
+const nameOf = (path: string): string => basename(path, '.ko').replaceAll('-', '_');
+
+/** One file of a cpio archive in the form "newc", as the kernel reads it (Documentation/driver-api/early-userspace/buffer-format.rst). */
+function entry(name: string, mode: number, content: Uint8Array): Buffer {
+  const hex = (value: number): string => value.toString(16).padStart(8, '0');
+  const fields = [0, mode, 0, 0, 1, 0, content.length, 0, 0, 0, 0, name.length + 1, 0].map(hex).join('');
+  return Buffer.concat([padded(Buffer.from(`070701${fields}${name}\0`)), padded(content)]);
+}
+
+const padded = (bytes: Uint8Array): Buffer => Buffer.concat([bytes, Buffer.alloc(-bytes.length & 3)]);
