@@ -69,6 +69,7 @@ export async function deploymentNeeds(ground: ClientGround): Promise<DeploymentN
           bootEnvironment,
           workDirectory: path,
           stepTimeoutMs: configuration.ModuleTimeoutSeconds * seconds,
+          verifyWrites: configuration.VerifyWrites,
         }),
       'raw-partition': ({ path, log }) =>
         rawPartition({
@@ -79,6 +80,7 @@ export async function deploymentNeeds(ground: ClientGround): Promise<DeploymentN
           kernelCommandLine: paths.kernelCommandLine,
           bootEnvironment,
           workDirectory: path,
+          verifyWrites: configuration.VerifyWrites,
         }),
     },
     limits: {
@@ -86,6 +88,8 @@ export async function deploymentNeeds(ground: ClientGround): Promise<DeploymentN
       stateScriptRetryIntervalMs: configuration.StateScriptRetryIntervalSeconds * seconds,
       stateScriptRetryTimeoutMs: configuration.StateScriptRetryTimeoutSeconds * seconds,
       moduleTimeoutMs: configuration.ModuleTimeoutSeconds * seconds,
+      payloadBytesPerSecond:
+        configuration.PayloadKiBPerSecond === 0 ? undefined : configuration.PayloadKiBPerSecond * 1024,
     },
   };
 }

@@ -56,7 +56,7 @@ export async function openDeploymentLog(
       const line = JSON.stringify({ timestamp: new Date(now()).toISOString(), level, message });
       file.append(`${line}\n`);
     },
-    sync: file.sync,
+    sync: async () => file.sync(),
     messages: async () => logMessages(await file.end(maxReadBytes)),
     hanging: file.hanging,
   };

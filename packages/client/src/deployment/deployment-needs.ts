@@ -27,6 +27,8 @@ export interface DeploymentNeeds {
     readonly stateScriptRetryIntervalMs: number;
     readonly stateScriptRetryTimeoutMs: number;
     readonly moduleTimeoutMs: number;
+    /** Of payload, unpacked; no limit when not given. */
+    readonly payloadBytesPerSecond?: number | undefined;
     /** How long the system may take to end this process after `reboot`; 10 minutes when not given. */
     readonly rebootTimeoutMs?: number;
   };

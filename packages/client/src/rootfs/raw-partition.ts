@@ -28,6 +28,8 @@ export interface RawPartitionOptions {
   readonly bootEnvironment: (signal: AbortSignal) => Promise<BootEnvironment>;
   /** The work tree: survives power cuts from download to cleanup. */
   readonly workDirectory: string;
+  /** False: an image is not read back after it was written (VerifyWrites); true when not given. */
+  readonly verifyWrites?: boolean;
   readonly openPartition?: OpenFile;
   readonly places?: PartitionPlaces;
 }
@@ -44,7 +46,7 @@ export interface RawPartitionOptions {
  * the number of the one in use was remembered on disk.
  */
 export function rawPartition(options: RawPartitionOptions): PayloadInstaller {
-  const { system, openPartition: open = openInTime(), places } = options;
+  const { system, verifyWrites: verify = true, openPartition: open = openInTime(), places } = options;
   const originalFile = join(options.workDirectory, 'tmp', 'orig-part');
 
   const look = async (signal: AbortSignal): Promise<Situation> => {
@@ -99,7 +101,7 @@ export function rawPartition(options: RawPartitionOptions): PayloadInstaller {
       }
       const file = onlyFile(files);
       for await (const image of file)
-        await writeImage(system, otherPartition(pair, inUse), image, signal, { open });
+        await writeImage(system, otherPartition(pair, inUse), image, signal, { open, verify });
     },
 
     async artifactInstall(signal) {

@@ -28,6 +28,8 @@ export interface RootfsImageOptions {
   readonly workDirectory: string;
   /** Longest time of each step but the download, whose own waits are bounded (ModuleTimeoutSeconds). */
   readonly stepTimeoutMs: number;
+  /** False: an image is not read back after it was written (VerifyWrites); true when not given. */
+  readonly verifyWrites?: boolean;
   /** How partitions are opened; in the usual way, each call bounded in time, when not given. */
   readonly openPartition?: OpenFile;
   /** Where devices and mounts show; in the usual places when not given. */
@@ -42,7 +44,7 @@ export interface RootfsImageOptions {
  * read back, and the number of the running one was remembered on disk.
  */
 export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
-  const { system, openPartition: open = openInTime() } = options;
+  const { system, verifyWrites: verify = true, openPartition: open = openInTime() } = options;
   const originalPartFile = join(options.workDirectory, 'tmp', 'orig-part');
 
   const look = async (signal: AbortSignal): Promise<Situation> => {
@@ -89,7 +91,11 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
           throw new ClientError('badImage', 'A root file system artifact must hold exactly one file.');
         // A UBI volume is written as a whole: it cannot be gone on with in the middle.
         const canGoOn = inactive.ubiVolume === undefined;
-        await writeImage(system, inactive, file, signal, { open, progress: canGoOn ? progress : undefined });
+        await writeImage(system, inactive, file, signal, {
+          open,
+          verify,
+          progress: canGoOn ? progress : undefined,
+        });
       }
       if (written === 0) throw new ClientError('badImage', 'The root file system artifact holds no file.');
     },

@@ -46,6 +46,19 @@ const imageOf = (bytes: Buffer, content = inPieces(bytes, 65_536)) => ({
 const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 describe('an image', () => {
+  test('that shall not be read back is written, flushed and not read, and the log says so', async () => {
+    const bytes = randomBytes(2 * MiB);
+    const target = await partition(4 * MiB);
+    log.length = 0;
+    const wrong = { ...imageOf(bytes), sha256: sha256(randomBytes(1)) };
+    await writeImage(system, target, wrong, forever, { verify: false });
+    assert.ok((await readFile(target.path)).subarray(0, bytes.length).equals(bytes));
+    assert.match(log.join('\n'), /Wrote .*, not read back: 2 blocks written/);
+    await assert.rejects(writeImage(system, target, { ...wrong, content: inPieces(bytes) }, forever), {
+      code: 'writeFailed',
+    });
+  });
+
   test('of any size, in pieces of any size, is in the partition, and the rest of the partition is as it was', async () => {
     for (const size of [1, 511, 4096, MiB - 1, MiB, MiB + 1, 3 * MiB + 12_345]) {
       for (const pieces of [[MiB], [3 * MiB], [1000, 70_000, 1]]) {

@@ -20,13 +20,15 @@ export interface Image {
 
 export interface WriteImageOptions {
   readonly open?: OpenFile;
+  /** False: what was written is flushed and believed, for those who cannot afford to read all of it once more. */
+  readonly verify?: boolean;
   /** Told what is durable in the partition, by its path. */
   readonly progress?: DownloadProgress | undefined;
 }
 
 /**
- * Writes an image into the partition that is not running, and reads all of it back. When this resolves, the medium holds the
- * image; the boot flag is not touched here.
+ * Writes an image into the partition that is not running, and reads all of it back, unless `verify` is false. When this resolves,
+ * the medium holds the image; the boot flag is not touched here.
  *
  * Throws `ClientError`: `badImage`, with nothing written, when the image does not fit or is empty; `writeFailed` when the
  * medium does not hold what was written; and whatever the content throws, with the partition then holding rubbish, which is
@@ -37,7 +39,7 @@ export async function writeImage(
   partition: RootfsPartition,
   image: Image,
   signal: AbortSignal,
-  { open = openInTime(), progress }: WriteImageOptions = {},
+  { open = openInTime(), verify = true, progress }: WriteImageOptions = {},
 ): Promise<WrittenImage> {
   if (image.sizeBytes === 0) throw new ClientError('badImage', `Cannot install ${image.name}: it is empty.`);
   const capacityBytes = await capacityOf(partition);
@@ -49,7 +51,7 @@ export async function writeImage(
     );
   }
   if (partition.ubiVolume !== undefined)
-    return await writeVolume({ processes, log }, partition, image, signal, open);
+    return await writeVolume({ processes, log }, partition, image, signal, { open, verify });
   await unmountIfMounted({ processes, log }, partition, signal);
   const where = image.resumedAt === undefined ? '' : ` from byte ${image.resumedAt} on`;
   log('info', `Writing ${image.name}, ${image.sizeBytes} bytes, to ${partition.path}${where}.`);
@@ -60,10 +62,10 @@ export async function writeImage(
       `${image.name} ended after ${written.sizeBytes} of ${image.sizeBytes} bytes. The running system is untouched.`,
     );
   }
-  await checkReadBack(partition, image, log, signal, open);
+  if (verify) await checkReadBack(partition, image, log, signal, open);
   log(
     'info',
-    `Wrote ${partition.path} and read it back: ${written.writtenBlocks} blocks written, ${written.sameBlocks} were the same already.`,
+    `Wrote ${partition.path}${readBackWords(verify)}: ${written.writtenBlocks} blocks written, ${written.sameBlocks} were the same already.`,
   );
   return written;
 }
@@ -72,7 +74,7 @@ async function writeAndSync(
   partition: RootfsPartition,
   image: Image,
   signal: AbortSignal,
-  { open, progress }: Required<WriteImageOptions>,
+  { open, progress }: Required<Pick<WriteImageOptions, 'open'>> & Pick<WriteImageOptions, 'progress'>,
 ): Promise<WrittenImage> {
   const file = await open(partition.path, 'r+');
   try {
@@ -101,7 +103,7 @@ async function writeVolume(
   partition: RootfsPartition,
   image: Image,
   signal: AbortSignal,
-  open: OpenFile,
+  { open, verify }: Required<Pick<WriteImageOptions, 'open' | 'verify'>>,
 ): Promise<WrittenImage> {
   const { name, sizeBytes, content, resumedAt = 0 } = image;
   if (resumedAt > 0)
@@ -111,8 +113,8 @@ async function writeVolume(
     );
   log('info', `Writing ${name}, ${sizeBytes} bytes, to the UBI volume ${partition.path}.`);
   await writeUbiVolume(processes, partition.path, content, sizeBytes, signal);
-  await checkReadBack(partition, image, log, signal, open);
-  log('info', `Wrote ${partition.path} and read it back.`);
+  if (verify) await checkReadBack(partition, image, log, signal, open);
+  log('info', `Wrote ${partition.path}${readBackWords(verify)}.`);
   return {
     sizeBytes,
     sameBlocks: 0,
@@ -120,6 +122,8 @@ async function writeVolume(
     writtenBytes: sizeBytes,
   };
 }
+
+const readBackWords = (verify: boolean): string => (verify ? ' and read it back' : ', not read back');
 
 async function checkReadBack(
   { path }: RootfsPartition,

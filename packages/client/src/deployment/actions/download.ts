@@ -16,6 +16,7 @@ import {
 import { keepProgress, type ProgressKeeper } from '../download-progress.ts';
 import { decompressorMissing } from '../require-decompressor.ts';
 import { beginDownload, type DownloadStart } from './begin-download.ts';
+import { rateLimit } from './rate-limit.ts';
 import { withProgress } from './log-progress.ts';
 
 /**
@@ -84,7 +85,7 @@ async function downloadFrom(
     });
     await saveAgain(run);
     await unpackScripts(run, artifact);
-    const files = wholeArtifact(artifact, run, progress);
+    const files = wholeArtifact(artifact, run, progress, stop);
     if (type === null) {
       for await (const file of files.all) for await (const _bytes of file.content);
       return 'nothingToDo';
@@ -140,12 +141,19 @@ async function unpackScripts(run: DeploymentRun, artifact: Artifact): Promise<vo
 }
 
 /** The payload's files with progress in the log, and whether they were read to the end, which proves the whole artifact. */
-function wholeArtifact(artifact: Artifact, run: DeploymentRun, progress: ProgressKeeper) {
+function wholeArtifact(
+  artifact: Artifact,
+  run: DeploymentRun,
+  progress: ProgressKeeper,
+  signal: AbortSignal,
+) {
+  const { system, limits } = run.needs;
+  const limit = rateLimit(system.clock, limits.payloadBytesPerSecond);
   let ended = false;
   async function* all(): AsyncIterable<PayloadFile> {
     for await (const file of artifact.files()) {
       progress.onFile(file);
-      yield { ...file, content: withProgress(file, run.log) };
+      yield { ...file, content: limit(withProgress(file, run.log), signal) };
     }
     ended = true;
   }
