@@ -40,8 +40,8 @@ export interface Database {
 const busyTimeoutMs = 5000;
 
 /**
- * Opens (or makes) the SQLite file and brings its schema up to date. Three connections: one writes, one reads committed state only, and
- * one searches in a thread of its own. Throws a DatabaseError when the schema is newer than this server.
+ * Opens (or makes) the SQLite file and brings its schema up to date. Connections: one writes, one reads committed state only, and
+ * others search in threads of their own. Throws a DatabaseError when the schema is newer than this server.
  */
 export async function openSqliteDatabase(
   path: string,
