@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { constants } from 'node:fs';
 import { mkdir, open, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -92,13 +93,27 @@ async function oneRequestAtATime(file: string): Promise<void> {
   await run('unshare', ['--mount', 'sh', '-c', script]);
 }
 
+/** Waits until nobody has the device mounted any more, which may last a little longer than the program that unmounts. */
+export async function untilUnused(path: string): Promise<void> {
+  await until(
+    async () => {
+      const file = await open(path, constants.O_RDONLY | constants.O_EXCL).catch(() => undefined);
+      await file?.close();
+      return file !== undefined;
+    },
+    () => `${path} is in use`,
+  );
+}
+
 const startLimitMs = 10_000;
 
 async function until(isSo: () => Promise<boolean>, complaint: () => string): Promise<void> {
   const deadline = Date.now() + startLimitMs;
   while (!(await isSo())) {
     if (Date.now() > deadline)
-      throw new Error(`qemu-storage-daemon shows no file of the medium: ${complaint()}`);
+      throw new Error(
+        `A block device of the test is not as it should be after ${startLimitMs / 1000} s: ${complaint()}`,
+      );
     await wait(5);
   }
 }

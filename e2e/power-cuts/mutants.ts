@@ -137,7 +137,7 @@ export const mutants = {
     to: '});\n}\n\nasync function ensureFile',
     breaks: 'a copy of the environment is on the medium before the other one is touched',
     foundBy: 'power cuts',
-    device: 'u-boot-two-copies',
+    device: 'u-boot',
   },
   'good-copy-overwritten': {
     file: `${environment}/u-boot-two-copies.ts`,
@@ -186,12 +186,32 @@ export const mutants = {
   },
 } as const satisfies Record<string, Mutant>;
 
-/**
- * Faults of the bootloader's own configuration, named here with the rest before any of the proofs was written. The places they
- * change follow in the proof of each bootloader.
- */
+const choice = 'packages/image/support/grub-efi/choose.cfg';
+
+/** Faults of the bootloader's own configuration; they were named with the rest, and their places found when it was there. */
 export const bootloaderMutants = {
-  'grub-trial-not-counted': 'a trial boot that never commits is the last one',
-  'grub-edited-copy-believed': 'GRUB does not believe a copy whose lock says that it was being written',
-  'grub-rollback-not-saved': 'what GRUB has gone back to, it boots from then on',
-} as const;
+  'grub-trial-not-counted': {
+    file: choice,
+    from: 'set bootcount=1\n      save\n',
+    to: 'set bootcount=1\n',
+    breaks: 'a trial boot is counted, and what cannot be counted is not tried',
+    foundBy: 'power cuts',
+    device: 'grub',
+  },
+  'grub-edited-copy-believed': {
+    file: choice,
+    from: 'if [ "$editing" = 0 ]; then true; else false; fi',
+    to: 'true',
+    breaks: 'GRUB does not believe a copy whose lock says that it was being written',
+    foundBy: 'power cuts',
+    device: 'grub',
+  },
+  'grub-rollback-not-saved': {
+    file: choice,
+    from: 'set upgrade_available=0\n      set bootcount=0\n      save\n',
+    to: 'set upgrade_available=0\n      set bootcount=0\n',
+    breaks: 'what GRUB has gone back to, it boots from then on',
+    foundBy: 'power cuts',
+    device: 'grub',
+  },
+} as const satisfies Record<string, Mutant>;

@@ -1,0 +1,142 @@
+import { readFile, rm, writeFile, mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { rootfsImage, writeArtifactFile } from '@tandem/artifact';
+import { startArtifactServer } from '../../packages/client/src/cli/artifact-server.ts';
+import { openBlockDevices, untilUnused } from './block-devices.ts';
+import type { RunBootloader } from './boot-programs.ts';
+import { makeSmallDevice, type Server } from './small-device.ts';
+import { diskBytes, parts, type SmallDisk } from './small-disk.ts';
+import { recordingMedium, sectorBytes, type LogEntry, type WriteLog } from './write-log.ts';
+
+export interface RecordedUpdate extends WriteLog {
+  /** How the device ended: which partition it boots, and what the server was told. */
+  readonly end: {
+    readonly partition: number | undefined;
+    readonly trial: boolean;
+    readonly statuses: readonly string[];
+  };
+  /** What the client said, over all boots. */
+  readonly said: string;
+  readonly artifact: Buffer;
+}
+
+const mostBoots = 6;
+
+/**
+ * A whole managed update of the small device by a bundled client, with every request to its disk noted: boot, download, write, flag,
+ * reset, trial boot, commit, cleanup. Each part of the disk is a block device with a cache of its own, which is the harder case: a flush
+ * of the data partition says nothing of the image. The bootloader's writes are noted too; it cannot flush.
+ */
+export async function recordUpdate(
+  { kind, disk: initial, newImage }: SmallDisk,
+  program: string,
+  boot: RunBootloader,
+  work: string,
+): Promise<RecordedUpdate> {
+  await mkdir(work, { recursive: true });
+  const artifact = await packArtifact(newImage, join(work, 'artifact'));
+  const server = await startArtifactServer(artifact);
+  const disk = Buffer.from(initial);
+  const entries: LogEntry[] = [];
+  const medium = (name: keyof typeof parts) => recordingMedium(disk, parts[name], entries);
+  const devices = await openBlockDevices(join(work, 'blocks'), {
+    mmcblk0p1: medium('boot'),
+    mmcblk0env0: medium('environment'),
+    mmcblk0p2: medium('rootA'),
+    mmcblk0p3: medium('rootB'),
+    mmcblk0p4: medium('data'),
+  });
+  const path = (name: string) => devices.paths[name] ?? '';
+  const image = join(work, 'disk.img');
+  let said = '';
+  let statuses = 0;
+  const noteStatuses = () => {
+    for (const status of server.seen.statuses.slice(statuses))
+      entries.push({ kind: 'mark', text: `status ${status}` });
+    statuses = server.seen.statuses.length;
+  };
+  const bootOnce = async () => {
+    await writeFile(image, disk);
+    const decided = await boot(image);
+    const after = await readFile(image);
+    for (let at = 0; at < diskBytes; at += sectorBytes) {
+      const bytes = after.subarray(at, at + sectorBytes);
+      if (bytes.equals(disk.subarray(at, at + sectorBytes))) continue;
+      entries.push({ kind: 'write', at, bytes: Buffer.from(bytes) });
+      bytes.copy(disk, at);
+    }
+    return decided;
+  };
+  try {
+    const device = await makeSmallDevice({
+      kind,
+      home: join(work, 'device'),
+      program,
+      serverUrl: server.url,
+      paths: {
+        rootA: path('mmcblk0p2'),
+        rootB: path('mmcblk0p3'),
+        data: { source: path('mmcblk0p4'), options: strictDataMount },
+        boot: { source: path('mmcblk0p1'), options: 'sync' },
+        environment: { path: path('mmcblk0env0'), at: 0 },
+      },
+    });
+    for (let boots = 1; boots <= mostBoots; boots += 1) {
+      const { partition, trial } = await bootOnce();
+      entries.push({ kind: 'mark', text: `boot ${boots}: partition ${partition}, trial ${trial}` });
+      if (partition === undefined) break;
+      const isIdle = idleWatch(server);
+      const { rebooted, log } = await device.run(partition, () => {
+        noteStatuses();
+        return isIdle();
+      });
+      for (const name of ['mmcblk0p1', 'mmcblk0p4']) await untilUnused(path(name));
+      said += log;
+      entries.push({ kind: 'mark', text: rebooted ? 'reset' : 'idle' });
+      if (!rebooted) break;
+    }
+    const { partition, trial } = await bootOnce();
+    return {
+      initial,
+      entries,
+      said,
+      artifact,
+      end: { partition, trial, statuses: [...server.seen.statuses] },
+    };
+  } finally {
+    await devices.close();
+    server.close();
+    await rm(work, { recursive: true, force: true });
+  }
+}
+
+/** Without what ext4 does of its own for programs that forget to flush before they rename. */
+export const strictDataMount = 'noauto_da_alloc';
+
+/** Asks whether the deployment has ended and the client has asked for another since. */
+export function idleWatch({ seen }: Server): () => boolean {
+  let pollsWhenOver: number | undefined;
+  return () => {
+    if (!seen.statuses.some((status) => status === 'success' || status === 'failure')) return false;
+    pollsWhenOver ??= seen.polls;
+    return seen.polls > pollsWhenOver;
+  };
+}
+
+export async function packArtifact(image: Buffer, path: string): Promise<Buffer> {
+  const source = { name: 'rootfs.ext4', sizeBytes: image.length, open: () => once(image) };
+  await writeArtifactFile(
+    {
+      artifactName: 'version-2',
+      depends: { deviceTypes: ['virtual'] },
+      payload: rootfsImage({ artifactName: 'version-2', image: source }),
+    },
+    path,
+    { compression: 'none' },
+  );
+  return await readFile(path);
+}
+
+async function* once(bytes: Buffer): AsyncGenerator<Uint8Array> {
+  yield await Promise.resolve(bytes);
+}

@@ -1,0 +1,46 @@
+import type { Medium } from './medium.ts';
+
+export const sectorBytes = 512;
+
+/** A range of a disk, in bytes. */
+export interface Range {
+  readonly at: number;
+  readonly sizeBytes: number;
+}
+
+/** What a disk was asked, in its order. */
+export type LogEntry =
+  | {
+      readonly kind: 'write';
+      readonly at: number;
+      readonly bytes: Buffer;
+      /** Forced past the disk's cache (FUA): on the medium when it is answered, whatever becomes of the others. */
+      readonly durable?: boolean;
+    }
+  /** Every earlier write to the range is on the medium. A log of a whole disk flushes all of it. */
+  | { readonly kind: 'flush'; readonly range: Range }
+  /** What happened meanwhile, for people and for what a proof has to know of the server. */
+  | { readonly kind: 'mark'; readonly text: string };
+
+export interface WriteLog {
+  /** The disk before the first entry. */
+  readonly initial: Buffer;
+  readonly entries: readonly LogEntry[];
+}
+
+/** A part of a disk as a medium of its own, with a cache of its own: a flush of it says nothing of other parts. Each request is noted. */
+export function recordingMedium(disk: Buffer, range: Range, entries: LogEntry[]): Medium {
+  return {
+    sizeBytes: range.sizeBytes,
+    read: (at, length) => disk.subarray(range.at + at, range.at + at + length),
+    write: (at, bytes) => {
+      entries.push({ kind: 'write', at: range.at + at, bytes: Buffer.from(bytes) });
+      bytes.copy(disk, range.at + at);
+      return 'done';
+    },
+    flush: () => {
+      entries.push({ kind: 'flush', range });
+      return 'done';
+    },
+  };
+}
