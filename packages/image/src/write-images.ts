@@ -87,7 +87,7 @@ export async function writeImages(parts: ImageParts, tools: Tools): Promise<Writ
     const finished = await stage('flush it', () =>
       finish(image, `${name}.img`, options['compress-image'], tools),
     );
-    const others = [...(options['root-image'] ? [await keep(root, `${name}.ext4`, world)] : [])];
+    const others = options['root-image'] ? [await keep(root, `${name}.ext4`, world)] : [];
     await placeFiles(
       parts.beside.map((file) => ({ ...file, path: `/${basename(name)}.${basename(file.path)}` })),
       directory,

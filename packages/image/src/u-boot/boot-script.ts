@@ -137,8 +137,8 @@ const startRoot = ({ settings, bootCommand, rootA, rootB, kernelArguments }: Boo
     ...(settings.deviceTree === ''
       ? ['if test -n "${fdt_addr}"; then setenv tandem_device_tree ${fdt_addr}; fi']
       : [
-          'setenv tandem_device_tree ${fdt_addr_r}',
-          `load ${root} \${fdt_addr_r} ${settings.deviceTree} || setenv tandem_loaded no`,
+          `setenv tandem_device_tree ${settings.deviceTreeAddress || '${fdt_addr_r}'}`,
+          `load ${root} \${tandem_device_tree} ${settings.deviceTree} || setenv tandem_loaded no`,
         ]),
     ...firstThatIsThere('tandem_initrd', settings.initialRamdisks),
     'setenv tandem_ramdisk -',

@@ -21,6 +21,7 @@ export const uBootSettings = {
   kernels:               { type: 'list',  fallback: ['/boot/vmlinuz', '/vmlinuz', '/boot/Image', '/boot/zImage'], meaning: 'Kernels of the root file system; the first that is there is started' },
   initialRamdisks:       { type: 'list',  fallback: ['/boot/initrd.img', '/initrd.img'], meaning: 'Initial RAM disks; the first that is there is used' },
   deviceTree:            { type: 'text',  fallback: '',   meaning: 'Device tree of the root file system; empty: the one U-Boot was given or has itself' },
+  deviceTreeAddress:     { type: 'text',  fallback: '',   meaning: 'Where it is loaded, in hexadecimal such as 0x48000000; empty: where U-Boot says (fdt_addr_r)' },
   firmware:              { type: 'firmware', fallback: [], meaning: 'U-Boot itself where the board wants it before the partitions: a list of { "file": absolute path, "offsetKiB": number }' },
 } as const satisfies Readonly<Record<string, Setting>>;
 
@@ -102,6 +103,8 @@ function contradictions(settings: UBootSettings): string[] {
   if (settings.kernels.length === 0) faults.push('kernels must name one');
   if (settings.deviceTree !== '' && !pathInRoot.test(settings.deviceTree))
     faults.push('deviceTree must be an absolute path of the root file system');
+  if (!/^(0x[0-9a-f]+)?$/.test(settings.deviceTreeAddress))
+    faults.push('deviceTreeAddress must be hexadecimal, as 0x48000000');
   if (settings.initialEnvironment !== '' && !isAbsolute(settings.initialEnvironment))
     faults.push('initialEnvironment must be an absolute path');
   return faults;
