@@ -9,6 +9,7 @@ export const environmentVariables = {
   https_proxy:                 'Proxy for https:// addresses; or HTTPS_PROXY.',
   no_proxy:                    'Hosts that are reached directly; or NO_PROXY.',
   PATH:                        'Where programs are: decompressors, boot environment tools, openssl, reboot.',
+  TANDEM_SMALL_MEMORY:         'With any value, the packaged programs take less memory and more CPU; see `systemctl edit mender-updated`. Not for the single executable. (Tandem only.)',
   TANDEM_KERNEL_COMMAND_LINE:  'Stand-in for /proc/cmdline, for devices that are directories. (Tandem only.)',
   TANDEM_FW_ENV_CONFIG:        'Stand-in for /etc/fw_env.config, likewise. (Tandem only.)',
   TANDEM_GRUB_ENV_CONFIG:      'Stand-in for /etc/mender_grubenv.config, likewise. (Tandem only.)',
