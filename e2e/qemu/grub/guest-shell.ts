@@ -10,7 +10,7 @@ export interface GuestShell {
   readonly run: (command: string, limitMs?: number) => Promise<GuestAnswer>;
 }
 
-const promptLimitMs = 300_000;
+const promptLimitMs = 600_000;
 const commandLimitMs = 120_000;
 
 /** Waits for the prompt that comes after the position. What else is said on the line in between, as by the client, is in the output too. */

@@ -3,8 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
-import { makeOverlay } from '../machine/disk-overlay.ts';
-import { startVirtualMachine, type VirtualMachine } from '../machine/virtual-machine.ts';
+import type { VirtualMachine } from '../machine/virtual-machine.ts';
+import { bootAfter, limitMs, patience, startDevice } from './device.ts';
 import { guestShell } from './guest-shell.ts';
 import { makeFileRelease, makeRelease } from './releases.ts';
 import { deviceName, openSite, type Site } from './site.ts';
@@ -12,9 +12,6 @@ import { makeStick } from './usb-stick.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'tandem-qemu-'));
 const cache = join(tmpdir(), 'tandem-qemu-cache');
-/** Emulated machines on whatever machine this is: a limit is only there to end what hangs. */
-const patience = { timeout: 900_000 };
-const limitMs = 600_000;
 const group = 'guests';
 
 let site: Site;
@@ -37,24 +34,6 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-const startDevice = async (name: string, macAddress?: string): Promise<VirtualMachine> => {
-  const path = await makeOverlay(site.disk, join(directory, `${name}.qcow2`));
-  return startVirtualMachine({
-    kind: 'x86-64',
-    disk: { path, format: 'qcow2' },
-    ...(macAddress === undefined ? {} : { macAddress }),
-  });
-};
-
-/** Which partition GRUB starts next, after the position, and the position behind that. */
-const bootAfter = async (
-  machine: VirtualMachine,
-  after: number,
-): Promise<{ partition: string; next: number; atMs: number }> => {
-  const seen = await machine.console.waitFor(/^Tandem: starting partition (\d)/, { limitMs, after });
-  return { partition: seen.match[1] ?? '', next: seen.next, atMs: seen.atMs };
-};
-
 describe('devices started by GRUB', { concurrency: 2 }, () => {
   describe('a device with a server', () => {
     let device: VirtualMachine;
@@ -67,7 +46,7 @@ describe('devices started by GRUB', { concurrency: 2 }, () => {
     };
 
     test('starts from the image, is let in, and tells what it runs', patience, async (t: TestContext) => {
-      device = await startDevice('served');
+      device = await startDevice({ name: 'served', disk: site.disk, directory });
       assert.equal((await bootAfter(device, 0)).partition, '2');
       await site.fleet.acceptDevices();
       await site.fleet.waitForInventory();
@@ -131,7 +110,12 @@ describe('devices started by GRUB', { concurrency: 2 }, () => {
     after(() => device.cutPower());
 
     test('is updated from a USB stick, and commits by hand', patience, async () => {
-      device = await startDevice('alone', '52:54:00:12:34:57');
+      device = await startDevice({
+        name: 'alone',
+        disk: site.disk,
+        directory,
+        macAddress: '52:54:00:12:34:57',
+      });
       const first = await bootAfter(device, 0);
       const shell = await guestShell(device.console, first.next);
       await device.plugStick(stick);

@@ -1,0 +1,43 @@
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import { makeOverlay } from '../machine/disk-overlay.ts';
+import type { MachineOptions } from '../machine/machine-kinds.ts';
+import { startVirtualMachine, type VirtualMachine } from '../machine/virtual-machine.ts';
+
+/** Emulated machines on whatever machine this is: limits are there only to end what hangs. */
+export const limitMs = 600_000;
+export const patience = { timeout: 900_000 };
+
+export interface DeviceOptions extends Pick<MachineOptions, 'macAddress' | 'watchdog'> {
+  readonly name: string;
+  /** As it left the factory; it stays as it is. */
+  readonly disk: string;
+  readonly directory: string;
+}
+
+/** Switches on a device from the factory. Where TANDEM_QEMU_LOGS names a directory, what it says is kept there. */
+export async function startDevice({
+  name,
+  disk,
+  directory,
+  ...hardware
+}: DeviceOptions): Promise<VirtualMachine> {
+  const path = await makeOverlay(disk, join(directory, `${name}.qcow2`));
+  const machine = await startVirtualMachine({ kind: 'x86-64', disk: { path, format: 'qcow2' }, ...hardware });
+  const log = createWriteStream(join(process.env['TANDEM_QEMU_LOGS'] ?? directory, `${name}.log`));
+  machine.console.onLine(({ atMs, text }) => log.write(`${(atMs / 1000).toFixed(1)} ${text}\n`));
+  return machine;
+}
+
+export interface SeenBoot {
+  readonly partition: string;
+  readonly atMs: number;
+  /** The position behind it on the serial line. */
+  readonly next: number;
+}
+
+/** Waits until GRUB starts a root file system, after the position. */
+export async function bootAfter({ console }: VirtualMachine, after: number): Promise<SeenBoot> {
+  const seen = await console.waitFor(/^Tandem: starting partition (\d)/, { limitMs, after });
+  return { partition: seen.match[1] ?? '', atMs: seen.atMs, next: seen.next };
+}

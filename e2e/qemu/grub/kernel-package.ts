@@ -1,0 +1,40 @@
+import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { runProgram } from '@tandem/demo';
+
+/**
+ * Makes a kernel package of another version out of Debian's own: the same kernel, the same scripts of its maker, other names. As
+ * small as a device's disk wants it, with the modules the initrd is made of. Answers the path of `linux-image.deb` in the directory.
+ */
+export async function repackKernel(directory: string, version: string): Promise<string> {
+  const work = join(directory, `kernel-${version}`);
+  const tree = join(work, 'tree');
+  await runProgram('mkdir', ['-p', work]);
+  const depends = await runProgram('apt-cache', ['depends', 'linux-image-amd64']);
+  const current = /Depends: (linux-image-\S+)/.exec(depends)?.[1] ?? '';
+  await runProgram(
+    'bash',
+    ['-ec', 'cd "$1"; apt-get download "$2"; dpkg-deb --raw-extract ./*.deb tree', 'get', work, current],
+    {
+      timeoutMs: 300_000,
+    },
+  );
+  const former = current.replace('linux-image-', '');
+  const modules = join(tree, 'lib/modules');
+  // The running kernel's modules stay where they are: what runs is the same kernel.
+  const kept = String.raw`find "$1" -name '*.ko' ! -path '*/nvme/*' ! -path '*/ext4/*' ! -path '*/jbd2/*' ! -path '*/watchdog/*' ! -path '*/crypto/*' ! -path '*/lib/*' ! -name mbcache.ko -delete`;
+  await runProgram('bash', ['-ec', kept, 'trim', modules]);
+  await rename(join(modules, former), join(modules, version));
+  for (const name of await readdir(join(tree, 'boot')))
+    await rename(join(tree, 'boot', name), join(tree, 'boot', name.replace(former, version)));
+  for (const name of await readdir(join(tree, 'DEBIAN'))) {
+    const path = join(tree, 'DEBIAN', name);
+    if (name === 'md5sums') await runProgram('rm', [path]);
+    else await writeFile(path, (await readFile(path, 'utf8')).replaceAll(former, version));
+  }
+  const output = join(work, 'linux-image.deb');
+  await runProgram('dpkg-deb', ['--build', '--root-owner-group', '-Zzstd', '-z1', tree, output], {
+    timeoutMs: 300_000,
+  });
+  return output;
+}
