@@ -6,6 +6,8 @@ export interface Suite {
   readonly files: string;
   readonly budgetSeconds: number;
   readonly everywhere: boolean;
+  /** Run by `npm run test:all` and by name, not in CI: not yet seen to pass on a clean machine. */
+  readonly apart?: true;
   readonly needs: readonly (keyof typeof programs)[];
 }
 
@@ -79,10 +81,10 @@ export const suites = {
   'server-s3':        { files: 'packages/server/src/**/*.s3-test.ts',        budgetSeconds: 300, everywhere: false, needs: ['swift-proxy-server', 'swift-account-server', 'swift-container-server', 'swift-object-server', 'memcached'] },
   'server-full-disk': { files: 'packages/server/src/**/*.disk-test.ts',      budgetSeconds: 60,  everywhere: false, needs: ['unshare', 'mount'] },
   'e2e-packaging':    { files: 'e2e/packaging/**/*.test.ts',                 budgetSeconds: 240, everywhere: false, needs: ['mmdebstrap', 'systemd-analyze'] },
-  'e2e-image':        { files: 'e2e/image/**/*.test.ts',                     budgetSeconds: 400, everywhere: false, needs: ['mmdebstrap', 'newuidmap', 'unshare', 'sfdisk', 'mkfs.vfat', 'mcopy', 'mkfs.ext4', 'debugfs'] },
+  'e2e-image':        { files: 'e2e/image/**/*.test.ts',                     budgetSeconds: 500, everywhere: false, apart: true, needs: ['mmdebstrap', 'newuidmap', 'unshare', 'sfdisk', 'mkfs.vfat', 'mcopy', 'mkfs.ext4', 'debugfs'] },
   'e2e-browser':      { files: 'e2e/browser/**/*.test.ts',                   budgetSeconds: 240, everywhere: false, needs: ['mkfs.ext4', 'debugfs', 'chromium'] },
   'e2e-compatibility':{ files: 'e2e/compatibility/{artifact,boot,server}*.test.ts', budgetSeconds: 400, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'mcopy', 'zstd', 'xz', 'jq', 'grub-editenv', 'dbus-daemon', 'dbus-send', 'curl', 'softhsm2-util', 'pkcs11-tool', 'sshd', 'ssh'] },
   'e2e-client':       { files: 'e2e/compatibility/{client,command,migration,setup,snapshot,update}*.test.ts', budgetSeconds: 500, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-connect', 'zstd', 'xz', 'jq', 'dbus-daemon', 'dbus-send', 'softhsm2-util', 'pkcs11-tool', 'tinyproxy', 'mdb_load', 'fsfreeze', 'losetup', 'script'] },
-  'e2e-qemu':         { files: 'e2e/qemu/{machine,grub}/**/*.test.ts',       budgetSeconds: 300, everywhere: false, needs: ['qemu-system-x86_64', 'qemu-img', 'OVMF', 'grub-mkimage', 'grub-efi', 'mkfs.vfat', 'sfdisk', 'mcopy', 'mmdebstrap'] },
-  'e2e-faulty-media': { files: 'e2e/power-cuts/faulty-media.test.ts',        budgetSeconds: 60,  everywhere: false, needs: ['qemu-storage-daemon', 'losetup', 'unshare', 'mkfs.ext4', 'mender', 'fw_printenv'] },
+  'e2e-qemu':         { files: 'e2e/qemu/{machine,grub}/**/*.test.ts',       budgetSeconds: 300, everywhere: false, apart: true, needs: ['qemu-system-x86_64', 'qemu-img', 'OVMF', 'grub-mkimage', 'grub-efi', 'mkfs.vfat', 'sfdisk', 'mcopy', 'mmdebstrap'] },
+  'e2e-faulty-media': { files: 'e2e/power-cuts/faulty-media.test.ts',        budgetSeconds: 60,  everywhere: false, apart: true, needs: ['qemu-storage-daemon', 'losetup', 'unshare', 'mkfs.ext4', 'mender', 'fw_printenv'] },
 } as const satisfies Record<string, Suite>;
