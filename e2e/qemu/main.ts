@@ -19,7 +19,12 @@ if (process.argv[2] !== 'shell' || process.argv.length > 3) {
 const print = (line: string): void => void process.stdout.write(`${line}\n`);
 const directory = await mkdtemp(join(tmpdir(), 'tandem-qemu-'));
 try {
-  const site = await openSite({ directory, cache: join(tmpdir(), 'tandem-qemu-cache'), say: print });
+  const site = await openSite({
+    directory,
+    cache: join(tmpdir(), 'tandem-qemu-cache'),
+    debian: 'full',
+    say: print,
+  });
   try {
     const disk = await makeOverlay(site.disk, join(directory, 'shell.qcow2'));
     print(`

@@ -1,13 +1,17 @@
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import type { DebianKind } from './debian-root.ts';
 
 /** The name by which devices know the server: this host, as QEMU's network shows it to them. */
 export const serverName = 'tandem.example';
 
-/** What makes the image of a virtual device out of Debian and the client's packages: a network, a console, and no services it has no use for. */
-const files: Readonly<Record<string, string>> = {
+const always: Readonly<Record<string, string>> = {
   'etc/hostname': 'guest\n',
   'etc/hosts': `127.0.0.1 localhost guest\n10.0.2.2 ${serverName}\n`,
+};
+
+/** With systemd: a network, a console, and no services a virtual device has no use for. */
+const forSystemd: Readonly<Record<string, string>> = {
   'etc/systemd/network/80-dhcp.network':
     '[Match]\nName=en*\n\n[Network]\nDHCP=ipv4\nLinkLocalAddressing=no\n',
   'etc/systemd/journald.conf.d/volatile.conf': '[Journal]\nStorage=volatile\n',
@@ -19,6 +23,33 @@ const files: Readonly<Record<string, string>> = {
     '[Service]\nStandardOutput=journal+console\nStandardError=journal+console\n',
   // A machine without the device says so once.
   'etc/systemd/system.conf.d/watchdog.conf': '[Manager]\nRuntimeWatchdogSec=20s\n',
+};
+
+/** Programs of the lean Debian: the first process, and `reboot`, which the client calls. */
+const programs: Readonly<Record<string, string>> = {
+  'usr/sbin/init': `#!/bin/bash
+# The first process of a virtual device: mounts, network, the client for ever, and a root shell on the serial line.
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=linux PS1='root@guest:~# '
+mount -t proc proc /proc
+mountpoint -q /sys || mount -t sysfs sysfs /sys
+mount -t tmpfs run /run
+mkdir -p /run/lock
+mount -o remount,rw /
+mount -a
+hostname guest
+modprobe -a virtio_pci virtio_net
+ip link set lo up
+ip link set eth0 up
+ip address add 10.0.2.15/24 dev eth0
+while :; do mender-update daemon; sleep 1; done > /run/client.log 2>&1 &
+while :; do setsid --ctty --wait bash --noprofile --norc < /dev/ttyS0 > /dev/ttyS0 2>&1; sleep 1; done
+`,
+  'usr/sbin/reboot': `#!/bin/sh
+sync
+umount /boot/efi /data
+mount -o remount,ro /
+exec busybox reboot -f
+`,
 };
 
 const masked = [
@@ -38,16 +69,25 @@ const masked = [
 ];
 const enabled = ['multi-user.target.wants/systemd-networkd.service'];
 
-export async function writeGuestOverlay(directory: string): Promise<void> {
-  for (const [path, text] of Object.entries(files)) {
-    await mkdir(dirname(join(directory, path)), { recursive: true });
-    await writeFile(join(directory, path), text);
-  }
+export async function writeGuestOverlay(kind: DebianKind, directory: string): Promise<void> {
+  const put = async (files: Readonly<Record<string, string>>, mode: number): Promise<void> => {
+    for (const [path, text] of Object.entries(files)) {
+      await mkdir(dirname(join(directory, path)), { recursive: true });
+      await writeFile(join(directory, path), text);
+      await chmod(join(directory, path), mode);
+    }
+  };
   const link = async (name: string, target: string): Promise<void> => {
     const path = join(directory, 'etc/systemd/system', name);
     await mkdir(dirname(path), { recursive: true });
     await symlink(target, path);
   };
+  await put(always, 0o644);
+  if (kind === 'lean') {
+    await put(programs, 0o755);
+    return;
+  }
+  await put(forSystemd, 0o644);
   for (const unit of masked) await link(unit, '/dev/null');
   for (const unit of enabled) await link(unit, join('/usr/lib/systemd/system', unit.split('/').at(-1) ?? ''));
   await link('default.target', '/usr/lib/systemd/system/multi-user.target');

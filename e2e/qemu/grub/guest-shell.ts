@@ -15,7 +15,7 @@ const commandLimitMs = 120_000;
 
 /** Waits for the prompt that comes after the position. What else is said on the line in between, as by the client, is in the output too. */
 export async function guestShell(console: SerialConsole, after: number): Promise<GuestShell> {
-  await console.waitFor(/root@guest:~# $/, { limitMs: promptLimitMs, after });
+  await console.waitFor(/root@guest:~#/, { limitMs: promptLimitMs, after });
   let count = 0;
   return {
     run: async (command, limitMs = commandLimitMs) => {

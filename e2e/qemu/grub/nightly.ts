@@ -15,7 +15,12 @@ let site: Site;
 
 before(async () => {
   const cache = join(tmpdir(), 'tandem-qemu-cache');
-  site = await openSite({ directory, cache, say: (line) => process.stderr.write(`${line}\n`) });
+  site = await openSite({
+    directory,
+    cache,
+    debian: 'full',
+    say: (line) => process.stderr.write(`${line}\n`),
+  });
 }, patience);
 after(async () => {
   await site.close();
@@ -23,6 +28,25 @@ after(async () => {
 });
 
 void describe('a device started by GRUB', () => {
+  void test('is updated from a USB stick without a server, and commits by hand', patience, async () => {
+    const stick = await makeStick(join(directory, 'good.img'), await makeRelease(site.maker, 'guest-2'));
+    await using device = await startDevice({ name: 'stick', disk: site.disk, directory });
+    const first = await bootAfter(device, 0);
+    const shell = await guestShell(device.console, first.next);
+    await device.plugStick(stick);
+    await shell.run('until mount -o ro /dev/sda /mnt; do sleep 1; done');
+    const installed = await shell.run('mender-update install /mnt/guest-2.mender', limitMs);
+    assert.ok([0, 4].includes(installed.code), installed.output);
+    const before = device.console.position();
+    device.console.send('reboot\r');
+    const trial = await bootAfter(device, before);
+    assert.equal(trial.partition, '3');
+    const updated = await guestShell(device.console, trial.next);
+    const committed = await updated.run('mender-update commit');
+    assert.equal(committed.code, 0, committed.output);
+    assert.match((await updated.run('mender-update show-artifact')).output, /^guest-2/m);
+  });
+
   void test('is reset by its watchdog when the new system hangs, and GRUB goes back', patience, async (t) => {
     const stick = await makeStick(join(directory, 'hangs.img'), await makeRelease(site.maker, 'guest-hangs'));
     await using device = await startDevice({

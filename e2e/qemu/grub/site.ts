@@ -17,7 +17,7 @@ import { buildClientDebianPackage } from '../../../packaging/client.ts';
 import { buildNodeDebianPackage } from '../../../packaging/node-package.ts';
 import { nodeRuntime } from '../../../packaging/node-runtime.ts';
 import { usualMacAddress } from '../machine/machine-kinds.ts';
-import { makeDebianRoot } from './debian-root.ts';
+import { makeDebianRoot, type DebianKind } from './debian-root.ts';
 import { serverName, writeGuestOverlay } from './guest-overlay.ts';
 import { deviceType, type ReleaseMaker } from './releases.ts';
 
@@ -41,6 +41,7 @@ export interface SiteOptions {
   /** Where what Debian brings is kept for the next time. */
   readonly cache: string;
   readonly say: (line: string) => void;
+  readonly debian: DebianKind;
 }
 
 export const administrator = 'admin@example.com';
@@ -52,7 +53,7 @@ const imageName = 'guest-1';
 const deviceTimeoutMs = 600_000;
 const imageTimeoutMs = 900_000;
 
-export async function openSite({ directory, cache, say }: SiteOptions): Promise<Site> {
+export async function openSite({ directory, cache, say, debian }: SiteOptions): Promise<Site> {
   const began = performance.now();
   const tell = (line: string): void =>
     say(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${line}`);
@@ -64,11 +65,11 @@ export async function openSite({ directory, cache, say }: SiteOptions): Promise<
   try {
     tell(`the server answers at ${server.url}`);
     const [root, packages] = await Promise.all([
-      makeDebianRoot(cache),
+      makeDebianRoot(debian, cache),
       clientPackages(join(directory, 'packages')),
     ]);
     tell('Debian and the packages of the client are there');
-    const maker = await makeImage({ directory, root, packages, server });
+    const maker = await makeImage({ directory, debian, root, packages, server });
     tell('the image is made');
     const off = new AbortController();
     const device = deviceDirectory(deviceName, join(directory, deviceName));
@@ -110,12 +111,13 @@ async function clientPackages(directory: string): Promise<string[]> {
 
 interface ImageParts {
   readonly directory: string;
+  readonly debian: DebianKind;
   readonly root: string;
   readonly packages: readonly string[];
   readonly server: ServerProcess;
 }
 
-async function makeImage({ directory, root, packages, server }: ImageParts): Promise<ReleaseMaker> {
+async function makeImage({ directory, debian, root, packages, server }: ImageParts): Promise<ReleaseMaker> {
   const path = (name: string) => join(directory, name);
   const pair = generateKeyPairSync('ec', {
     namedCurve: 'prime256v1',
@@ -133,17 +135,23 @@ async function makeImage({ directory, root, packages, server }: ImageParts): Pro
   await writeFile(path('verify.pem'), pair.publicKey);
   await writeFile(path('server.pem'), server.certificate);
   await writeFile(path('client.json'), JSON.stringify(configuration));
-  await writeGuestOverlay(path('overlay'));
+  await writeGuestOverlay(debian, path('overlay'));
   const command = [
     ['build', '--board', join(import.meta.dirname, 'board.json'), '--artifact-name', imageName],
     ['--root', root, '--overlay', path('overlay'), '--output-directory', directory, '--root-image'],
     ['--server-url', server.url, '--server-certificate', path('server.pem')],
     ['--verify-key', path('verify.pem'), '--key', path('signing.pem')],
     ['--client-configuration', path('client.json'), '--compression', 'none'],
+    // Names of devices that need no udev.
+    debian === 'lean' ? ['--set', 'storageDevice=/dev/nvme0n1p', '--set', 'persist.machineId=false'] : [],
     ...packages.map((file) => ['--package', file]),
   ];
   await runProgram(join(project, 'node_modules/.bin/tandem-image'), command.flat(), {
     timeoutMs: imageTimeoutMs,
   });
-  return { directory, rootImage: path(`${imageName}-${deviceType}.ext4`), signingKey: path('signing.pem') };
+  return {
+    directory,
+    rootImage: path(`${imageName}-${deviceType}.ext4`),
+    signingKey: path('signing.pem'),
+  };
 }
