@@ -6,17 +6,9 @@ import { DatabaseSync } from 'node:sqlite';
 import { it } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { bundleProgram } from '../../packaging/bundle-program.ts';
+import type * as SearchQueriesModule from '../../packages/server/src/database/search-queries.ts';
 
 const project = join(import.meta.dirname, '..', '..');
-
-interface SearchQueries {
-  readonly run: (query: { sql: string; parameters: readonly string[] }) => Promise<readonly unknown[]>;
-  readonly close: () => Promise<void>;
-}
-type OpenSearchQueries = (
-  data: { path: string; busyTimeoutMs: number },
-  limits: { runMs: number; waitMs: number; maxWaiting: number },
-) => SearchQueries;
 
 it('a server that was built finds the program of the thread that searches', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tandem-search-bundle-'));
@@ -26,12 +18,12 @@ it('a server that was built finds the program of the thread that searches', asyn
     new DatabaseSync(path).close();
     const entry = 'packages/server/src/database/search-queries.ts';
     await bundleProgram({ project, entry, directory: bundle, target: 'node26', external: [] });
-    const { searchQueries } = (await import(pathToFileURL(join(bundle, 'search-queries.js')).href)) as {
-      searchQueries: OpenSearchQueries;
-    };
+    const { searchQueries } = (await import(
+      pathToFileURL(join(bundle, 'search-queries.js')).href
+    )) as typeof SearchQueriesModule;
     const queries = searchQueries(
       { path, busyTimeoutMs: 1000 },
-      { runMs: 5000, waitMs: 5000, maxWaiting: 1 },
+      { atOnce: 1, runMs: 5000, waitMs: 5000, maxWaiting: 1 },
     );
     const sql = "SELECT 'cow' REGEXP ? AS found";
     assert.deepEqual(await queries.run({ sql, parameters: ['^c.w$'] }), [{ found: 1 }]);
