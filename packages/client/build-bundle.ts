@@ -18,7 +18,8 @@ export async function buildBundle(outfile: string, plugins: readonly Plugin[] = 
     format: 'esm',
     external: ['node:*'],
     banner: {
-      js: '#!/usr/bin/env node\nimport{createRequire}from"node:module";const require=createRequire(import.meta.url);',
+      // From any absolute path: what is required is of Node itself, and a single executable may not know its own.
+      js: '#!/usr/bin/env node\nimport{createRequire}from"node:module";const require=createRequire("/");',
     },
     plugins: [requiredHttp, ...plugins],
     // Names stay, for what a device's log shows of a fault; white space is a fifth of the file.
