@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { openArtifactFile, rootfsImage, writeArtifactFile, type WriteOptions } from '@tandem/artifact';
+import { copiesOf, openArtifactFile, rootfsImage, writeArtifactFile, type WriteOptions } from '@tandem/artifact';
 import { buildBundle } from '../../build-bundle.ts';
 import { savedEvery } from '../deployment/download-progress.ts';
 import { startArtifactServer } from './artifact-server.ts';
@@ -48,7 +48,7 @@ async function packInOneMember(): Promise<Buffer> {
   const { packed } = description.payload;
   assert.ok(packed !== undefined);
   const archive: Uint8Array[] = [];
-  for await (const piece of packed.open()) archive.push(piece);
+  for await (const piece of copiesOf(packed.open())) archive.push(piece);
   const member = gzipSync(Buffer.concat(archive), { level: 1 });
   const path = join(directory, 'one-member.mender');
   const content = {
