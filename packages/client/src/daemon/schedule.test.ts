@@ -39,6 +39,25 @@ describe('the schedule of a resident client', () => {
     assert.ok(clock.at - setBack <= intervals.inventoryPollIntervalMs, `${clock.at - setBack} ms later`);
   });
 
+  test('asks again after the work under way when told to meanwhile, also when that failed', async () => {
+    const clock = clockByHand();
+    const start = clock.at;
+    const schedule = residentSchedule(intervals, clock);
+    assert.equal(await schedule.nextWork(signal), 'inventoryPoll');
+    schedule.now('inventoryPoll');
+    schedule.done('inventoryPoll');
+    assert.equal(await schedule.nextWork(signal), 'inventoryPoll');
+    schedule.done('inventoryPoll');
+    assert.equal(await schedule.nextWork(signal), 'deploymentPoll');
+    schedule.now('deploymentPoll');
+    schedule.failed('deploymentPoll', 60_000);
+    assert.equal(await schedule.nextWork(signal), 'deploymentPoll');
+    assert.equal(clock.at, start);
+    schedule.done('deploymentPoll');
+    await schedule.nextWork(signal);
+    assert.equal(clock.at - start, intervals.updatePollIntervalMs);
+  });
+
   test('has both due at the start, then each at its interval', async () => {
     const clock = clockByHand();
     const start = clock.at;

@@ -34,12 +34,14 @@ export function residentSchedule(
       intervalMs: intervals.inventoryPollIntervalMs,
       dueAt: clock.now(),
       waitMs: 0,
+      wanted: false,
       backoff: newBackoff(limits),
     },
     deploymentPoll: {
       intervalMs: intervals.updatePollIntervalMs,
       dueAt: clock.now(),
       waitMs: 0,
+      wanted: false,
       backoff: newBackoff(limits),
     },
   };
@@ -48,7 +50,10 @@ export function residentSchedule(
     works[work].dueAt = clock.now() + waitMs;
     works[work].waitMs = waitMs;
   };
+  /** What was wanted while it was under way is due again at once: the server may have answered before there was a reason to ask. */
+  const waitAfter = (work: Work, waitMs: number): void => wait(work, works[work].wanted ? 0 : waitMs);
   const now = (work: Work): void => {
+    works[work].wanted = true;
     wait(work, 0);
     wake.abort();
   };
@@ -60,7 +65,10 @@ export function residentSchedule(
           works.inventoryPoll.dueAt <= works.deploymentPoll.dueAt ? 'inventoryPoll' : 'deploymentPoll';
         const waitMs = works[next].dueAt - clock.now();
         // A clock that was set back, by years at times, must not put off what is due by as much.
-        if (waitMs <= 0 || waitMs > works[next].waitMs) return next;
+        if (waitMs <= 0 || waitMs > works[next].waitMs) {
+          works[next].wanted = false;
+          return next;
+        }
         wake = new AbortController();
         const woken = wake.signal;
         await clock.sleep(waitMs, AbortSignal.any([signal, woken])).catch((error: unknown) => {
@@ -69,13 +77,13 @@ export function residentSchedule(
       }
     },
     done: (work) => {
-      wait(work, works[work].intervalMs);
+      waitAfter(work, works[work].intervalMs);
       works[work].backoff.reset();
     },
     failed: (work, retryAfterMs) => {
       const waitMs = works[work].backoff.nextWaitMs();
       if (waitMs === 'giveUp') works[work].backoff.reset();
-      wait(work, retryAfterMs ?? (waitMs === 'giveUp' ? works[work].intervalMs : waitMs));
+      waitAfter(work, retryAfterMs ?? (waitMs === 'giveUp' ? works[work].intervalMs : waitMs));
     },
     inventoryNow: () => now('inventoryPoll'),
   };
