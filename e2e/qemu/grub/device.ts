@@ -1,17 +1,19 @@
 import { createWriteStream } from 'node:fs';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeOverlay } from '../machine/disk-overlay.ts';
-import type { MachineOptions } from '../machine/machine-kinds.ts';
+import type { Disk, MachineOptions } from '../machine/machine-kinds.ts';
 import { startVirtualMachine, type VirtualMachine } from '../machine/virtual-machine.ts';
 
 /** Emulated machines on whatever machine this is: limits are there only to end what hangs. */
 export const limitMs = 600_000;
 export const patience = { timeout: 900_000 };
 
-export interface DeviceOptions extends Pick<MachineOptions, 'macAddress' | 'watchdog'> {
+export interface DeviceOptions extends Partial<Omit<MachineOptions, 'disk'>> {
   readonly name: string;
   /** As it left the factory; it stays as it is. */
   readonly disk: string;
+  readonly bus?: Disk['bus'];
   readonly directory: string;
 }
 
@@ -19,11 +21,21 @@ export interface DeviceOptions extends Pick<MachineOptions, 'macAddress' | 'watc
 export async function startDevice({
   name,
   disk,
+  bus = 'nvme',
   directory,
   ...hardware
 }: DeviceOptions): Promise<VirtualMachine> {
-  const path = await makeOverlay(disk, join(directory, `${name}.qcow2`));
-  const machine = await startVirtualMachine({ kind: 'x86-64', disk: { path, format: 'qcow2' }, ...hardware });
+  const { size } = await stat(disk);
+  const path = await makeOverlay(
+    disk,
+    join(directory, `${name}.qcow2`),
+    bus === 'sd-card' ? 2 ** Math.ceil(Math.log2(size)) : size,
+  );
+  const machine = await startVirtualMachine({
+    kind: 'x86-64',
+    ...hardware,
+    disk: { path, format: 'qcow2', bus },
+  });
   const log = createWriteStream(join(process.env['TANDEM_QEMU_LOGS'] ?? directory, `${name}.log`));
   machine.console.onLine(({ atMs, text }) => log.write(`${(atMs / 1000).toFixed(1)} ${text}\n`));
   return machine;
@@ -36,8 +48,8 @@ export interface SeenBoot {
   readonly next: number;
 }
 
-/** Waits until GRUB starts a root file system, after the position. */
+/** Waits until GRUB, or U-Boot's boot script, starts a root file system, after the position. */
 export async function bootAfter({ console }: VirtualMachine, after: number): Promise<SeenBoot> {
-  const seen = await console.waitFor(/^Tandem: starting partition (\d)/, { limitMs, after });
+  const seen = await console.waitFor(/^[Tt]andem: starting partition (\d)/, { limitMs, after });
   return { partition: seen.match[1] ?? '', atMs: seen.atMs, next: seen.next };
 }

@@ -2,8 +2,6 @@ import { chmod, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ownProgram, runProgram } from '@tandem/demo';
 
-export const deviceType = 'qemux86-64';
-
 /** What each release changes in the root file system that the image was made with, as commands of debugfs. */
 export const releases = {
   'guest-1': [],
@@ -38,6 +36,7 @@ const stateScripts = {
 };
 
 export interface ReleaseMaker {
+  readonly deviceType: string;
   readonly directory: string;
   /** The root file system the image was made with. */
   readonly rootImage: string;
@@ -78,7 +77,7 @@ export async function makeFileRelease(maker: ReleaseMaker, name: string, text: s
 }
 
 async function writeArtifact(
-  { directory, signingKey }: ReleaseMaker,
+  { directory, deviceType, signingKey }: ReleaseMaker,
   kind: 'rootfs-image' | 'module-image',
   name: string,
   output: string,

@@ -15,11 +15,11 @@ import {
 } from '@tandem/demo';
 import { buildClientDebianPackage } from '../../../packaging/client.ts';
 import { buildNodeDebianPackage } from '../../../packaging/node-package.ts';
-import { nodeRuntime } from '../../../packaging/node-runtime.ts';
+import { nodeRuntime, type NodeRuntime } from '../../../packaging/node-runtime.ts';
 import { usualMacAddress } from '../machine/machine-kinds.ts';
 import { makeDebianRoot, type DebianKind } from './debian-root.ts';
 import { serverName, writeGuestOverlay } from './guest-overlay.ts';
-import { deviceType, type ReleaseMaker } from './releases.ts';
+import type { ReleaseMaker } from './releases.ts';
 
 /** A server on this host, and the image of a device that knows it, made as a user would make it. */
 export interface Site {
@@ -41,7 +41,22 @@ export interface SiteOptions {
   /** Where what Debian brings is kept for the next time. */
   readonly cache: string;
   readonly say: (line: string) => void;
-  readonly debian: DebianKind;
+}
+
+/** A kind of device: its board, and what its image is made from. */
+export interface Guest {
+  /** A board file of tandem-image, and the device type in it. */
+  readonly board: string;
+  readonly deviceType: string;
+  readonly node: (cache: string) => Promise<NodeRuntime>;
+  /** Options of `tandem-image build` for the root file system with the client's packages, which is made in `cache` or `directory`. */
+  readonly rootOptions: (places: RootPlaces) => Promise<readonly string[]>;
+}
+
+interface RootPlaces {
+  readonly cache: string;
+  readonly directory: string;
+  readonly packages: readonly string[];
 }
 
 export const administrator = 'admin@example.com';
@@ -53,7 +68,11 @@ const imageName = 'guest-1';
 const deviceTimeoutMs = 600_000;
 const imageTimeoutMs = 900_000;
 
-export async function openSite({ directory, cache, say, debian }: SiteOptions): Promise<Site> {
+/** A PC, which GRUB starts, with Debian. */
+export const openSite = ({ debian, ...options }: SiteOptions & { readonly debian: DebianKind }) =>
+  openSiteFor(debianGuest(debian), options);
+
+export async function openSiteFor(guest: Guest, { directory, cache, say }: SiteOptions): Promise<Site> {
   const began = performance.now();
   const tell = (line: string): void =>
     say(`${((performance.now() - began) / 1000).toFixed(0).padStart(4)} s  ${line}`);
@@ -64,12 +83,10 @@ export async function openSite({ directory, cache, say, debian }: SiteOptions): 
   const server = await startServer(place);
   try {
     tell(`the server answers at ${server.url}`);
-    const [root, packages] = await Promise.all([
-      makeDebianRoot(debian, cache),
-      clientPackages(join(directory, 'packages')),
-    ]);
+    const packages = await clientPackages(join(directory, 'packages'), await guest.node(cache));
+    const rootOptions = await guest.rootOptions({ directory, cache, packages });
     tell('Debian and the packages of the client are there');
-    const maker = await makeImage({ directory, debian, root, packages, server });
+    const maker = await makeImage({ directory, guest, rootOptions, server });
     tell('the image is made');
     const off = new AbortController();
     const device = deviceDirectory(deviceName, join(directory, deviceName));
@@ -88,7 +105,7 @@ export async function openSite({ directory, cache, say, debian }: SiteOptions): 
       off.abort();
       await server.stop();
     };
-    const disk = join(directory, `${imageName}-${deviceType}.img`);
+    const disk = join(directory, `${imageName}-${guest.deviceType}.img`);
     return { directory, place, server, fleet, disk, maker, password, close };
   } catch (error) {
     await server.stop();
@@ -97,27 +114,43 @@ export async function openSite({ directory, cache, say, debian }: SiteOptions): 
 }
 
 /** The packages a device's owner would install, made here. */
-async function clientPackages(directory: string): Promise<string[]> {
+async function clientPackages(directory: string, node: NodeRuntime): Promise<string[]> {
   await mkdir(directory, { recursive: true });
   const bundle = join(directory, 'tandem-update.mjs');
   await buildBundle(bundle);
   const modified = 1_700_000_000;
   const options = { directory, compression: 'none' } as const;
   return [
-    await buildNodeDebianPackage(nodeRuntime(project), { ...options, modified }),
+    await buildNodeDebianPackage(node, { ...options, modified }),
     await buildClientDebianPackage({ version: '1.0.0', modified, bundle }, options),
   ];
 }
 
+const debianGuest = (kind: DebianKind): Guest => ({
+  board: join(import.meta.dirname, 'board.json'),
+  deviceType: 'qemux86-64',
+  node: () => Promise.resolve(nodeRuntime(project)),
+  rootOptions: async ({ cache, directory, packages }) => {
+    const root = await makeDebianRoot(kind, cache);
+    const overlay = join(directory, 'overlay');
+    await writeGuestOverlay(kind, overlay);
+    return [
+      ['--root', root, '--overlay', overlay],
+      // Names of devices that need no udev.
+      kind === 'lean' ? ['--set', 'storageDevice=/dev/nvme0n1p', '--set', 'persist.machineId=false'] : [],
+      ...packages.map((file) => ['--package', file]),
+    ].flat();
+  },
+});
+
 interface ImageParts {
   readonly directory: string;
-  readonly debian: DebianKind;
-  readonly root: string;
-  readonly packages: readonly string[];
+  readonly guest: Guest;
+  readonly rootOptions: readonly string[];
   readonly server: ServerProcess;
 }
 
-async function makeImage({ directory, debian, root, packages, server }: ImageParts): Promise<ReleaseMaker> {
+async function makeImage({ directory, guest, rootOptions, server }: ImageParts): Promise<ReleaseMaker> {
   const path = (name: string) => join(directory, name);
   const pair = generateKeyPairSync('ec', {
     namedCurve: 'prime256v1',
@@ -135,23 +168,20 @@ async function makeImage({ directory, debian, root, packages, server }: ImagePar
   await writeFile(path('verify.pem'), pair.publicKey);
   await writeFile(path('server.pem'), server.certificate);
   await writeFile(path('client.json'), JSON.stringify(configuration));
-  await writeGuestOverlay(debian, path('overlay'));
   const command = [
-    ['build', '--board', join(import.meta.dirname, 'board.json'), '--artifact-name', imageName],
-    ['--root', root, '--overlay', path('overlay'), '--output-directory', directory, '--root-image'],
+    ['build', '--board', guest.board, '--artifact-name', imageName, ...rootOptions],
+    ['--output-directory', directory, '--root-image'],
     ['--server-url', server.url, '--server-certificate', path('server.pem')],
     ['--verify-key', path('verify.pem'), '--key', path('signing.pem')],
     ['--client-configuration', path('client.json'), '--compression', 'none'],
-    // Names of devices that need no udev.
-    debian === 'lean' ? ['--set', 'storageDevice=/dev/nvme0n1p', '--set', 'persist.machineId=false'] : [],
-    ...packages.map((file) => ['--package', file]),
   ];
   await runProgram(join(project, 'node_modules/.bin/tandem-image'), command.flat(), {
     timeoutMs: imageTimeoutMs,
   });
   return {
     directory,
-    rootImage: path(`${imageName}-${deviceType}.ext4`),
+    deviceType: guest.deviceType,
+    rootImage: path(`${imageName}-${guest.deviceType}.ext4`),
     signingKey: path('signing.pem'),
   };
 }

@@ -20,6 +20,8 @@ export type Firmware =
 export interface Disk {
   readonly path: string;
   readonly format: 'raw' | 'qcow2';
+  /** Default NVMe. An SD card's size must be a power of two; it has no `bootindex`, so its firmware must look there by itself. */
+  readonly bus?: 'nvme' | 'sd-card';
   /** Every write and flush goes into this file as well (the format of Linux's dm-log-writes). It must exist. */
   readonly writeLog?: string;
 }
@@ -92,14 +94,17 @@ function firmwareArguments(kind: MachineKind, firmware: Firmware): string[] {
   ];
 }
 
-function diskArguments({ path, format, writeLog }: Disk): string[] {
+function diskArguments({ path, format, writeLog, bus = 'nvme' }: Disk): string[] {
   const contents = (name: string) =>
     `driver=${format},node-name=${name},file.driver=file,file.filename=${path},discard=unmap`;
   const log = `driver=blklogwrites,node-name=disk,file=contents,log.driver=file,log.filename=${writeLog ?? ''}`;
   const nodes = writeLog === undefined ? [contents('disk')] : [contents('contents'), log];
+  const devices =
+    bus === 'nvme'
+      ? ['nvme,id=disk-device,drive=disk,serial=tandem,bootindex=0']
+      : ['sdhci-pci', 'sd-card,id=disk-device,drive=disk'];
   return [
     ...nodes.flatMap((node) => ['-blockdev', node]),
-    '-device',
-    'nvme,id=disk-device,drive=disk,serial=tandem,bootindex=0',
+    ...devices.flatMap((device) => ['-device', device]),
   ];
 }

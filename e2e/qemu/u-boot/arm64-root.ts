@@ -4,50 +4,15 @@ import { createHash } from 'node:crypto';
 import { dirname, join } from 'node:path';
 import { runProgram } from '@tandem/demo';
 import { debianArchive } from './debian-archive.ts';
+import { serverName } from '../grub/guest-overlay.ts';
 import { initialRamdisk } from './initial-ramdisk.ts';
 
-/** The name by which the guest knows the server: this host, as QEMU's network shows it. */
-export const serverName = 'tandem.example';
-export const guestMac = '52:54:00:12:34:56';
-
-/** Its own kernel, C library and shell; what the client's Node is linked to. The client's packages come beside. */
+/** Shell and C library, and what the client's Node is linked to; the kernel is found by name, the client's packages are laid over it. */
 const packages = ['busybox-static', 'libc6', 'libgcc-s1', 'libstdc++6', 'libatomic1'];
-const programs = [
-  'sh',
-  'cat',
-  'cp',
-  'date',
-  'echo',
-  'env',
-  'grep',
-  'hostname',
-  'ip',
-  'ls',
-  'mkdir',
-  'mount',
-  'mv',
-  'readlink',
-  'rm',
-  'sed',
-  'sleep',
-  'stat',
-  'sync',
-  'tr',
-  'umount',
-  'uname',
-  'dirname',
-  'basename',
-  'test',
-  '[',
-  'cut',
-  'head',
-  'awk',
-  'tee',
-  'touch',
-  'id',
-  'df',
-  'wc',
-];
+/** Names busybox is called by. */
+const programs =
+  'sh cat cp date echo env false grep hostname ip ls mkdir mount mv readlink rm sed sleep stat sync tr umount uname ' +
+  'dirname basename test [ cut head awk tee touch id df wc';
 
 /** The first process: mounts what fstab says, starts the network and the client, and tells the serial line. */
 const init = `#!/bin/sh
@@ -71,8 +36,8 @@ done
 `;
 
 const files: Readonly<Record<string, string>> = {
-  'sbin/init': init,
-  'sbin/reboot':
+  'usr/sbin/init': init,
+  'usr/sbin/reboot':
     '#!/bin/sh\necho guest: reboots\nsync\numount /boot/efi /data\nexec /bin/busybox reboot -f\n',
   'etc/guest-release': 'guest-1\n',
   'etc/hosts': `127.0.0.1 localhost guest\n10.0.2.2 ${serverName}\n`,
@@ -81,11 +46,11 @@ const files: Readonly<Record<string, string>> = {
 };
 
 /**
- * A root file system of Debian's arm64 packages, unpacked without running anything of them, with the client's packages; made in `cache` unless it is there.
- * The machine's own package management is not touched, and need not know arm64.
+ * A root file system of Debian's arm64 packages, unpacked without running anything of them: as small as the client needs it, made in `cache`
+ * unless it is there. The machine's own package management is not touched, and need not know arm64.
  */
-export async function makeArm64Root(cache: string, clientPackages: readonly string[]): Promise<string> {
-  const key = createHash('sha256').update(JSON.stringify([packages, programs, files, clientPackages]));
+export async function makeArm64Root(cache: string): Promise<string> {
+  const key = createHash('sha256').update(JSON.stringify([packages, programs, files]));
   const place = join(cache, `arm64-${key.digest('hex').slice(0, 12)}`);
   if (existsSync(place)) return place;
   await mkdir(cache, { recursive: true });
@@ -101,7 +66,7 @@ export async function makeArm64Root(cache: string, clientPackages: readonly stri
       .filter((name) => name.endsWith('.deb'))
       .map((name) => join(archive, name));
     const root = join(work, 'root');
-    for (const path of [...fetched, ...clientPackages]) await runProgram('dpkg-deb', ['-x', path, root]);
+    for (const path of fetched) await runProgram('dpkg-deb', ['-x', path, root]);
     const boot = join(root, 'boot');
     const version = (await readdir(join(root, 'lib/modules')))[0] ?? '';
     await writeFile(join(boot, `initrd.img-${version}`), await initialRamdisk(root));
@@ -118,7 +83,7 @@ export async function makeArm64Root(cache: string, clientPackages: readonly stri
       await rm(join(root, path), { recursive: true, force: true });
     for (const name of ['data', 'proc', 'sys', 'dev', 'run', 'tmp', 'root', 'var/lib', 'etc/mender'])
       await mkdir(join(root, name), { recursive: true });
-    for (const program of programs)
+    for (const program of programs.split(' '))
       await symlink('busybox', join(root, 'bin', program)).catch(() => undefined);
     for (const [path, text] of Object.entries(files)) {
       await mkdir(dirname(join(root, path)), { recursive: true });
@@ -132,14 +97,22 @@ export async function makeArm64Root(cache: string, clientPackages: readonly stri
   }
 }
 
+/** The one of the package u-boot-qemu: it neither counts boots nor keeps two environments. */
+export const debianUBoot = '/usr/lib/u-boot/qemu_arm64/u-boot.bin';
+
 /** The memory and processors of the machine are in its device tree. */
 export const guestMachine = { memoryMiB: 768, processors: 2 } as const;
 
-/** QEMU's own, written out, so that a device tree of the root file system's /boot is what the kernel gets. */
+/**
+ * QEMU's own, written out, so that a device tree of the root file system's /boot is what the kernel gets. With a firmware, any, since the machine
+ * has other devices with one.
+ */
 const deviceTree = (path: string): Promise<string> =>
   runProgram('qemu-system-aarch64', [
     '-machine',
     `virt,dumpdtb=${path}`,
+    '-bios',
+    debianUBoot,
     '-cpu',
     'cortex-a57',
     '-smp',

@@ -31,7 +31,7 @@ for second in 1 2 3 4 5 6 7 8 9 10; do [ -b "$root" ] && break; /bin/busybox sle
 /bin/busybox umount /proc
 /bin/busybox mount --move /dev /root/dev
 # Without one the first process ends, and the kernel panics.
-exec /bin/busybox switch_root /root /sbin/init
+exec /bin/busybox switch_root /root /usr/sbin/init
 `;
 
 /** An initrd of busybox and the drivers, which mounts what `root=` names. `root` has the kernel's package unpacked. */
