@@ -114,6 +114,18 @@ describe('an image is refused before anything is written, and the message says w
     assert.equal(status, 1);
   });
 
+  test('a data partition too small for what a hook puts there', async () => {
+    const hook = join(directory, 'fill-data');
+    await writeFile(hook, '#!/bin/sh\ntruncate -s 30M "$TANDEM_DATA/large"\n', { mode: 0o755 });
+    const hooked = ['--hook', `beforeBoot=${hook}`, '--set', 'data.sizeMiB=24'];
+    const { status, err } = await plan(await treeOf({}), ...hooked);
+    assert.match(
+      err,
+      /the image is too small: the data partition has 24 MiB and its files need 3\d.*raise data.sizeMiB/,
+    );
+    assert.equal(status, 1);
+  });
+
   test('a disk image without a partition table', async () => {
     const disk = join(directory, 'disk.img');
     await writeFile(disk, Buffer.alloc(1 << 20));

@@ -106,6 +106,7 @@ export async function build(options: Options, world: World): Promise<Written | u
     const layout = planLayout(board, partitions, {
       rootContentBytes: await contentBytes(places.root, privileges),
       bootContentBytes: await contentBytes(places.boot, privileges),
+      dataContentBytes: await contentBytes(places.data, privileges),
       reservedBytes: bootloader.reservedBytes,
     });
     const rawWrites = await bootloader.rawWrites(context);

@@ -13,6 +13,7 @@ const plan = (board: Board, contentMiB = 300, reservedMiB = 0) =>
   planLayout(board, partitionsOf(board), {
     rootContentBytes: contentMiB * mebibyte,
     bootContentBytes: mebibyte,
+    dataContentBytes: 4096,
     reservedBytes: reservedMiB * mebibyte,
   });
 const sizes = (board: Board, contentMiB?: number) =>

@@ -22,6 +22,8 @@ export interface LayoutNeeds {
   /** What the files of the root file system take, in whole blocks. */
   readonly rootContentBytes: number;
   readonly bootContentBytes: number;
+  /** What hooks put on the data partition; the builder's own files there are small. */
+  readonly dataContentBytes: number;
   /** Room the bootloader wants before the first partition. */
   readonly reservedBytes: number;
 }
@@ -47,6 +49,12 @@ export function planLayout(board: Board, partitions: Partitions, needs: LayoutNe
     throw tooSmall(
       `the boot partition has ${inMiB(boot)} and its files take ${inMiB(needs.bootContentBytes)}`,
       'boot.sizeMiB',
+    );
+  const leastData = leastExt4Bytes(needs.dataContentBytes);
+  if (data < leastData)
+    throw tooSmall(
+      `the data partition has ${inMiB(data)} and its files need ${inMiB(leastData)} with the file system's own tables`,
+      'data.sizeMiB',
     );
   if (root.bytes < least) {
     const wanted = inMiB(start + boot + 2 * least + data + end);

@@ -23,7 +23,7 @@ export interface ImageParts {
   readonly layout: Layout;
   readonly partitions: Partitions;
   readonly settings: DeviceSettings;
-  /** Trees: the finished root file system, the files of the boot partition, and an empty one for data. */
+  /** Trees: the finished root file system, the files of the boot partition, and what hooks put on the data partition. */
   readonly places: { readonly root: string; readonly boot: string; readonly data: string };
   readonly rawWrites: readonly RawWrite[];
   readonly beside: readonly ImageFile[];
