@@ -1,17 +1,7 @@
-import type { LogMessage, Page } from '@tandem/api';
-import { sql, type Selectable } from 'kysely';
-import type { Actor } from '../actor.ts';
-import { engineOf, stillWanted } from '../database/sql-differences.ts';
-import type { Reader, Tables, Transaction } from '../database/tables.ts';
-import { isVisibleDeployment, isVisibleDevice } from '../visibility.ts';
-import {
-  allStatuses,
-  statusIsActive,
-  statusRank,
-  type DeviceDeploymentStatus,
-} from './device-deployment-statuses.ts';
+import type { Selectable } from 'kysely';
 import { preparedQuery } from '../database/prepared-query.ts';
-import { failureCause } from './failure-cause.ts';
+import type { Reader, Tables, Transaction } from '../database/tables.ts';
+import { statusIsActive, type DeviceDeploymentStatus } from './device-deployment-statuses.ts';
 import type { UpdateRequest } from './update-request.ts';
 
 /** One device's part in a deployment. */
@@ -30,117 +20,12 @@ export interface DeviceDeployment {
   readonly hasLog: boolean;
 }
 
-export interface FailureGroup {
-  readonly cause: string | null;
-  readonly devices: number;
-  /** One of them. */
-  readonly deviceId: string;
-}
-
 type Changes = Partial<
   Pick<DeviceDeployment, 'status' | 'started' | 'finished' | 'substate' | 'artifactId' | 'request'>
 >;
 
-/**
- * SQL on what single devices do, of one tenant, or of what an actor sees of it. Where attempts are not named, the latest one is meant.
- */
+/** SQL on what single devices do, of one tenant. Where attempts are not named, the latest one is meant. */
 export const deviceDeploymentStore = {
-  /** Whether he sees the deployment whose devices are listed, or the device whose history is, has to be asked before. */
-  seenBy: (actor: Actor) => ({
-    /** In the order of the status table, then by device. */
-    ofDeployment: async (
-      reader: Reader,
-      deploymentId: string,
-      statuses: readonly DeviceDeploymentStatus[] | undefined,
-      page?: Page,
-    ): Promise<DeviceDeployment[]> => {
-      const rank = sql.join(
-        allStatuses.map((status) => sql`when ${status} then ${sql.lit(statusRank(status))}`),
-        sql` `,
-      );
-      let query = seenOfDeployment(reader, actor, deploymentId, statuses)
-        .orderBy(sql`case status ${rank} end`)
-        .orderBy('device_id');
-      if (page !== undefined) query = query.limit(page.perPage).offset(page.offset);
-      return (await query.selectAll('device_deployments').execute()).map(deviceDeployment);
-    },
-
-    countOfDeployment: async (
-      reader: Reader,
-      deploymentId: string,
-      statuses: readonly DeviceDeploymentStatus[] | undefined,
-    ): Promise<number> => {
-      const found = await seenOfDeployment(reader, actor, deploymentId, statuses)
-        .select((select) => select.fn.countAll<number>().as('count'))
-        .executeTakeFirst();
-      return Number(found?.count ?? 0);
-    },
-
-    /** How many devices failed of which cause, the most frequent first; null where none is known. With one device of each. */
-    failures: async (reader: Reader, deploymentId: string, limit: number): Promise<FailureGroup[]> => {
-      const failed = seenOfDeployment(reader, actor, deploymentId, ['failure'])
-        .select(['device_id', 'attempt'])
-        .as('part');
-      const rows = await reader
-        .selectFrom(failed)
-        .leftJoin('device_failure_causes as known', (join) =>
-          join
-            .on('known.tenant', '=', actor.tenant)
-            .on('known.deployment_id', '=', deploymentId)
-            .onRef('known.device_id', '=', 'part.device_id')
-            .onRef('known.attempt', '=', 'part.attempt'),
-        )
-        .select(({ fn }) => [
-          'known.cause',
-          fn.countAll<number>().as('devices'),
-          fn.min('part.device_id').as('device_id'),
-        ])
-        .where(stillWanted(engineOf(reader)))
-        .groupBy('known.cause')
-        .orderBy('devices', 'desc')
-        .orderBy('known.cause')
-        .limit(limit)
-        .execute();
-      return rows.map(({ cause, devices, device_id }) => ({
-        cause,
-        devices: Number(devices),
-        deviceId: device_id,
-      }));
-    },
-
-    /** All a device took part in, newest first, what was taken out of its history included. */
-    history: async (
-      reader: Reader,
-      deviceId: string,
-      statuses: readonly DeviceDeploymentStatus[] | undefined,
-      page: Page,
-    ): Promise<DeviceDeployment[]> => {
-      const rows = await seenOfDevice(reader, actor, deviceId, statuses)
-        .orderBy('deployment_created', 'desc')
-        .orderBy('attempt', 'desc')
-        .limit(page.perPage)
-        .offset(page.offset)
-        .selectAll()
-        .execute();
-      return rows.map(deviceDeployment);
-    },
-
-    countHistory: async (
-      reader: Reader,
-      deviceId: string,
-      statuses: readonly DeviceDeploymentStatus[] | undefined,
-      atMost: number,
-    ): Promise<number> => {
-      const found = await reader
-        .selectFrom(
-          seenOfDevice(reader, actor, deviceId, statuses).select('attempt').limit(atMost).as('counted'),
-        )
-        .select((select) => select.fn.countAll<number>().as('count'))
-        .executeTakeFirst();
-      return Number(found?.count ?? 0);
-    },
-  }),
-
   forTenant: (tenant: string) => ({
     /** What the device is at: the oldest that has not ended. */
     active: async (reader: Reader, deviceId: string): Promise<DeviceDeployment | undefined> => {
@@ -243,58 +128,8 @@ export const deviceDeploymentStore = {
         .select('device_id')
         .limit(1)
         .executeTakeFirst()) !== undefined,
-
-    putLog: async (
-      tx: Transaction,
-      row: DeviceDeployment,
-      messages: readonly LogMessage[],
-    ): Promise<void> => {
-      const part = { tenant, deployment_id: row.deploymentId, device_id: row.deviceId, attempt: row.attempt };
-      const key = ['tenant', 'deployment_id', 'device_id', 'attempt'] as const;
-      const text = JSON.stringify(messages);
-      await tx
-        .insertInto('device_deployment_logs')
-        .values({ ...part, messages: text })
-        .onConflict((conflict) => conflict.columns(key).doUpdateSet({ messages: text }))
-        .execute();
-      const cause = failureCause(messages);
-      if (cause !== undefined) {
-        await tx
-          .insertInto('device_failure_causes')
-          .values({ ...part, cause })
-          .onConflict((conflict) => conflict.columns(key).doUpdateSet({ cause }))
-          .execute();
-      }
-      await tx
-        .updateTable('device_deployments')
-        .set({ has_log: 1 })
-        .where('tenant', '=', tenant)
-        .where('deployment_id', '=', row.deploymentId)
-        .where('device_id', '=', row.deviceId)
-        .where('attempt', '=', row.attempt)
-        .execute();
-    },
-
-    getLog: async (
-      reader: Reader,
-      deploymentId: string,
-      deviceId: string,
-    ): Promise<LogMessage[] | undefined> => {
-      const found = await reader
-        .selectFrom('device_deployment_logs')
-        .where('tenant', '=', tenant)
-        .where('deployment_id', '=', deploymentId)
-        .where('device_id', '=', deviceId)
-        .orderBy('attempt', 'desc')
-        .select('messages')
-        .executeTakeFirst();
-      // Written by `putLog` alone.
-      return found && (JSON.parse(found.messages) as LogMessage[]);
-    },
   }),
 };
-
-export type DeviceDeploymentStore = ReturnType<(typeof deviceDeploymentStore)['forTenant']>;
 
 type DeviceDeploymentRow = Selectable<Tables['device_deployments']>;
 
@@ -340,69 +175,8 @@ const latestAttempt = preparedQuery<
     .selectAll(),
 );
 
-function latestOfDeployment(
-  reader: Reader,
-  tenant: string,
-  deploymentId: string,
-  statuses: readonly DeviceDeploymentStatus[] | undefined,
-) {
-  const query = table(reader, tenant)
-    .where('deployment_id', '=', deploymentId)
-    .where((where) =>
-      where.not(
-        where.exists(
-          where
-            .selectFrom('device_deployments as later')
-            .whereRef('later.tenant', '=', 'device_deployments.tenant')
-            .whereRef('later.deployment_id', '=', 'device_deployments.deployment_id')
-            .whereRef('later.device_id', '=', 'device_deployments.device_id')
-            .whereRef('later.attempt', '>', 'device_deployments.attempt')
-            .select('later.attempt'),
-        ),
-      ),
-    );
-  return statuses === undefined ? query : query.where('device_deployments.status', 'in', statuses);
-}
-
-function ofDevice(
-  reader: Reader,
-  tenant: string,
-  deviceId: string,
-  statuses: readonly DeviceDeploymentStatus[] | undefined,
-) {
-  const query = table(reader, tenant).where('device_id', '=', deviceId);
-  return statuses === undefined ? query : query.where('status', 'in', statuses);
-}
-
-function seenOfDeployment(
-  reader: Reader,
-  actor: Actor,
-  deploymentId: string,
-  statuses: readonly DeviceDeploymentStatus[] | undefined,
-) {
-  const isSeen = isVisibleDevice(engineOf(reader), actor, sql.ref('device_deployments.device_id'));
-  return latestOfDeployment(reader, actor.tenant, deploymentId, statuses).where((where) => where.and(isSeen));
-}
-
-function seenOfDevice(
-  reader: Reader,
-  actor: Actor,
-  deviceId: string,
-  statuses: readonly DeviceDeploymentStatus[] | undefined,
-) {
-  const isSeen = isVisibleDeployment(engineOf(reader), actor);
-  const all = ofDevice(reader, actor.tenant, deviceId, statuses);
-  if (isSeen.length === 0) return all;
-  return all.where('deployment_id', 'in', (where) =>
-    where
-      .selectFrom('deployments')
-      .select('deployments.id')
-      .where('deployments.tenant', '=', actor.tenant)
-      .where((own) => own.and(isSeen)),
-  );
-}
-
-const deviceDeployment = (row: DeviceDeploymentRow): DeviceDeployment => ({
+/** The row as a value. */
+export const deviceDeployment = (row: DeviceDeploymentRow): DeviceDeployment => ({
   deploymentId: row.deployment_id,
   deviceId: row.device_id,
   attempt: row.attempt,

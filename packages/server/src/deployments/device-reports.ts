@@ -8,6 +8,7 @@ import { ServerError } from '../server-error.ts';
 import { seesDevice } from '../visibility.ts';
 import { deploymentStore } from './deployment-store.ts';
 import { deploymentTargetStore } from './deployment-target-store.ts';
+import { deviceDeploymentLogStore } from './device-deployment-log-store.ts';
 import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
 import {
   deviceDeploymentStatuses,
@@ -65,7 +66,7 @@ export function createDeviceReports({
       database.unitOfWork(async (tx) => {
         const part = await parts(actor).get(tx, deploymentId, deviceId);
         if (part === undefined) throw notFound();
-        await parts(actor).putLog(tx, part, messages);
+        await deviceDeploymentLogStore.forTenant(actor.tenant).put(tx, part, messages);
         const ref = `${deploymentId}/${deviceId}`;
         await recordChange(tx, actor, { kind: 'device-deployment.log', ref, time: clock() });
       }),
