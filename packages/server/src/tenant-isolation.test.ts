@@ -170,7 +170,12 @@ async function deviceTokenOf({ server: { deviceAuth } }: WholeServer, tenant: st
   const identity = readIdentityData(idData);
   const actor = systemActor(tenant, 'test');
   await deviceAuth.authenticate(tenant, identity, pubkey);
-  const [found] = await deviceAuth.list(actor, { statuses: [], ids: [] }, { page: 1, perPage: 1, offset: 0 });
+  const [found] = await deviceAuth.list(
+    actor,
+    { statuses: [], ids: [] },
+    { page: 1, perPage: 1, offset: 0 },
+    AbortSignal.timeout(10_000),
+  );
   await deviceAuth.setAuthSetStatus(actor, found?.device.id ?? '', found?.sets[0]?.id ?? '', 'accepted');
   const answer = await deviceAuth.authenticate(tenant, identity, pubkey);
   return typeof answer === 'string' ? assert.fail(answer) : answer.token;

@@ -9,6 +9,8 @@ export type DatabaseErrorCode =
   | 'tookTooLong'
   /** A search did not get its turn. */
   | 'tooBusy'
+  /** A search waited for its turn until nobody waited for it. */
+  | 'callerGone'
   /** A regular expression that the engine does not understand. */
   | 'badPattern'
   /** A text the engine cannot hold: with U+0000 in it, or too long for an index. */

@@ -26,6 +26,8 @@ export interface Database {
    * a query may throw a DatabaseError `tookTooLong` or `tooBusy`. What was committed before it is asked, it sees.
    */
   readonly search: Reader;
+  /** As `search`, for a caller who may leave: what has not had its turn by then is dropped, with a DatabaseError `callerGone`. */
+  searchFor(signal: AbortSignal): Reader;
   /**
    * The only transaction there is. Resolves with the result of `work` once it is durable; rolls back when `work` throws.
    * `work` awaits nothing but queries on `tx` (no network, no files): others stand in line behind it. It changes nothing but the
@@ -59,7 +61,8 @@ export async function openSqliteDatabase(
   const write = kyselyOn(sqliteConnection(writer, 'writing'));
   const read = kyselyOn(sqliteConnection(reader, 'reading', snapshot.begin));
   const queries = searchQueries({ path, busyTimeoutMs }, limits);
-  const search = new Kysely<Tables>({ dialect: sqliteDialect(searchConnection(queries)) });
+  const searchOn = (signal?: AbortSignal): Reader =>
+    new Kysely<Tables>({ dialect: sqliteDialect(searchConnection(queries, signal)) });
   // The brand is given here and nowhere else.
   const transaction = write as Transaction;
   const run = compiledOnce(writer);
@@ -71,7 +74,8 @@ export async function openSqliteDatabase(
   const group = groupCommit(connection, transaction, setImmediate, committed);
   return {
     read,
-    search,
+    search: searchOn(),
+    searchFor: searchOn,
     unitOfWork: group.unitOfWork,
     // One writer: what is committed has every smaller number before it.
     settledChanges: async () => {

@@ -1,14 +1,15 @@
 import { Kysely } from 'kysely';
-import { Pool, types, type ClientBase, type PoolClient, type PoolConfig } from 'pg';
+import { Pool, types, type ClientBase, type PoolConfig } from 'pg';
 import type { Clock } from '../clock.ts';
 import { DatabaseError } from './database-error.ts';
 import type { Database } from './open-database.ts';
-import { postgresDialect } from './postgres-dialect.ts';
+import { postgresDialect, type ClientSource } from './postgres-dialect.ts';
 import { migratePostgres } from './postgres-migrate.ts';
 import { settledChanges } from './postgres-settled-changes.ts';
 import { postgresUnitOfWork } from './postgres-unit-of-work.ts';
 import { searchLimits, type SearchLimits } from './search-limits.ts';
-import type { Tables } from './tables.ts';
+import { searchLine, type SearchLine } from './search-line.ts';
+import type { Reader, Tables } from './tables.ts';
 
 /** Units of work at one time: more of them would hinder each other more than they gain. */
 const maxWriters = 4;
@@ -30,7 +31,6 @@ export async function openPostgresDatabase(
   const readers = pool(url, maxReaders, readOnly);
   const searchers = pool(url, limits.atOnce, readOnly, {
     statement_timeout: limits.runMs,
-    connectionTimeoutMillis: limits.waitMs,
   });
   const close = async () => {
     await writers.end();
@@ -44,13 +44,18 @@ export async function openPostgresDatabase(
     if (cause instanceof DatabaseError) throw cause;
     throw new DatabaseError('failed', `the database ${withoutSecrets(url)} cannot be used`, { cause });
   }
-  const read = readerOn(() => readers.connect());
-  const search = readerOn(() => connectInTurn(searchers, limits));
+  const read = readerOn({ acquire: () => readers.connect(), release: giveBack });
+  const line = searchLine(
+    Array.from({ length: limits.atOnce }, (_, place) => place),
+    limits,
+  );
+  const searchOn = (signal?: AbortSignal): Reader => readerOn(inTurn(searchers, line, signal));
   const state = { isClosed: false };
   const unitOfWork = postgresUnitOfWork(writers);
   return {
     read,
-    search,
+    search: searchOn(),
+    searchFor: searchOn,
     unitOfWork: (work) =>
       state.isClosed
         ? Promise.reject(new DatabaseError('closed', 'the database is closed'))
@@ -58,6 +63,7 @@ export async function openPostgresDatabase(
     settledChanges: settledChanges(read),
     close: async () => {
       state.isClosed = true;
+      line.close();
       await close();
     },
   };
@@ -65,31 +71,35 @@ export async function openPostgresDatabase(
 
 const readOnly = 'SET default_transaction_read_only = on';
 
-const readerOn = (acquire: () => Promise<PoolClient>): Kysely<Tables> =>
-  new Kysely<Tables>({
-    dialect: postgresDialect({
-      acquire,
-      // Only what `acquire` gave comes back.
-      release: (client) => {
-        if ('release' in client && typeof client.release === 'function') client.release();
-      },
-    }),
-  });
+const readerOn = (source: ClientSource): Reader => new Kysely<Tables>({ dialect: postgresDialect(source) });
 
-/** A connection to search on, once others have done so. Throws a DatabaseError `tooBusy`. */
-async function connectInTurn(searchers: Pool, { atOnce, maxWaiting }: SearchLimits): Promise<PoolClient> {
-  if (searchers.waitingCount >= maxWaiting) throw tooBusy();
-  try {
-    return await searchers.connect();
-  } catch (cause) {
-    // The pool has no code for it: all its connections are in use, and have been for the whole time.
-    if (searchers.totalCount >= atOnce && searchers.idleCount === 0) throw tooBusy(cause);
-    throw cause;
-  }
+/** Only what a pool gave comes back. */
+const giveBack: ClientSource['release'] = (client) => {
+  if ('release' in client && typeof client.release === 'function') client.release();
+};
+
+/** Connections to search on, each taken once there is a place for it. */
+function inTurn(searchers: Pool, line: SearchLine<number>, signal: AbortSignal | undefined): ClientSource {
+  const places = new WeakMap<ClientBase, number>();
+  return {
+    acquire: async () => {
+      const place = await line.enter(signal);
+      try {
+        const client = await searchers.connect();
+        places.set(client, place);
+        return client;
+      } catch (cause) {
+        line.leave(place);
+        throw cause;
+      }
+    },
+    release: (client) => {
+      giveBack(client);
+      const place = places.get(client);
+      if (place !== undefined) line.leave(place);
+    },
+  };
 }
-
-const tooBusy = (cause?: unknown) =>
-  new DatabaseError('tooBusy', 'too many searches are waiting: try again later', { cause });
 
 function pool(url: string, max: number, setUp: string, limits: PoolConfig = {}): Pool {
   const config: PoolConfig = {

@@ -101,6 +101,25 @@ describe('queries off the main thread', () => {
     assert.deepEqual(await ask(queries, 'SELECT 1 AS one'), one);
   });
 
+  it('are dropped when nobody waits for them any more, and make room for others', async () => {
+    await using queries = open({ atOnce: 1, runMs: 60_000, waitMs: 60_000, maxWaiting: 1 });
+    await ask(queries, 'SELECT 1');
+    const slow = assert.rejects(ask(queries, endless), { code: 'closed' });
+    const caller = new AbortController();
+    const dropped = assert.rejects(queries.run({ sql: endless, parameters: [] }, caller.signal), {
+      code: 'callerGone',
+    });
+    await assert.rejects(ask(queries, 'SELECT 1'), { code: 'tooBusy' });
+    caller.abort();
+    await dropped;
+    const next = assert.rejects(ask(queries, 'SELECT 1'), { code: 'closed' });
+    await assert.rejects(queries.run({ sql: 'SELECT 1', parameters: [] }, caller.signal), {
+      code: 'callerGone',
+    });
+    await queries.close();
+    await Promise.all([slow, next]);
+  });
+
   it('end with the database, at once and whatever is under way', async () => {
     const queries = open({ runMs: 60_000, waitMs: 60_000 });
     await ask(queries, 'SELECT 1');

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import { DatabaseError } from './database-error.ts';
 import type { SearchLimits } from './search-limits.ts';
+import { closed, searchLine } from './search-line.ts';
 
 export interface Query {
   readonly sql: string;
@@ -17,17 +18,19 @@ export interface SearchThreadData {
 }
 
 export interface SearchQueries {
-  /** Resolves with the rows. Throws a DatabaseError: `tookTooLong`, `tooBusy`, `closed`, `failed`. */
-  readonly run: (query: Query) => Promise<readonly unknown[]>;
+  /**
+   * Resolves with the rows. A query whose signal ends before its turn is dropped. Throws a DatabaseError: `tookTooLong`, `tooBusy`,
+   * `callerGone`, `closed`, `failed`.
+   */
+  readonly run: (query: Query, signal?: AbortSignal) => Promise<readonly unknown[]>;
   /** Ends the query under way and refuses the others. */
   readonly close: () => Promise<void>;
 }
 
-interface Waiting {
+interface Asked {
   readonly query: Query;
   readonly resolve: (rows: readonly unknown[]) => void;
   readonly reject: (error: DatabaseError) => void;
-  readonly impatience: NodeJS.Timeout;
 }
 
 const startTimeoutMs = 30_000;
@@ -41,53 +44,33 @@ const maxThreadHeapMb = 512;
  *
  * INVARIANTS
  * - At most one query is under way in a thread: whose time is up is therefore never in doubt.
- * - Whoever asked is answered when the time is up, not when the thread has ended.
+ * - Whoever asked is answered when the time is up, not when the thread has ended; others get the thread only then.
  * - A query is handed to a thread after it was asked, and reads what is committed by then.
  */
-export function searchQueries(
-  data: SearchThreadData,
-  { atOnce, runMs, waitMs, maxWaiting }: SearchLimits,
-): SearchQueries {
-  const line: Waiting[] = [];
-  const threads = Array.from({ length: atOnce }, () => searchThread(data, runMs));
-  const working = new Map<SearchThread, Promise<void>>();
+export function searchQueries(data: SearchThreadData, limits: SearchLimits): SearchQueries {
+  const threads = Array.from({ length: limits.atOnce }, () => searchThread(data, limits.runMs));
+  const line = searchLine(threads, limits);
+  const working = new Set<Promise<void>>();
   let isClosed = false;
 
-  const workOff = async (thread: SearchThread): Promise<void> => {
-    for (let next = line.shift(); next !== undefined; next = line.shift()) {
-      clearTimeout(next.impatience);
-      await thread.run(next);
-    }
-    working.delete(thread);
-  };
-
   return {
-    run: (query) =>
-      new Promise((resolve, reject) => {
-        if (isClosed) return reject(closed());
-        if (line.length >= maxWaiting) return reject(tooBusy());
-        const impatience = setTimeout(() => {
-          line.splice(line.indexOf(waiting), 1);
-          reject(tooBusy());
-        }, waitMs);
-        const waiting: Waiting = { query, resolve, reject, impatience };
-        line.push(waiting);
-        const free = threads.find((thread) => !working.has(thread));
-        // Noted before it begins: it may end at once.
-        if (free !== undefined)
-          working.set(
-            free,
-            Promise.resolve().then(() => workOff(free)),
-          );
-      }),
+    run: async (query, signal) => {
+      const thread = await line.enter(signal);
+      // Between its turn and now.
+      if (isClosed) throw closed();
+      return new Promise((resolve, reject) => {
+        const work = thread.run({ query, resolve, reject }).finally(() => {
+          working.delete(work);
+          line.leave(thread);
+        });
+        working.add(work);
+      });
+    },
     close: async () => {
       isClosed = true;
-      for (const { reject, impatience } of line.splice(0)) {
-        clearTimeout(impatience);
-        reject(closed());
-      }
+      line.close();
       for (const thread of threads) thread.giveUp(closed());
-      await Promise.all(working.values());
+      await Promise.all(working);
       for (const thread of threads) await thread.end();
     },
   };
@@ -95,7 +78,7 @@ export function searchQueries(
 
 interface SearchThread {
   /** Resolves once it is answered and the thread is free again. */
-  readonly run: (waiting: Waiting) => Promise<void>;
+  readonly run: (asked: Asked) => Promise<void>;
   /** Ends the query under way, if there is any. */
   readonly giveUp: (why: DatabaseError) => void;
   readonly end: () => Promise<unknown>;
@@ -168,12 +151,8 @@ async function answerOf(worker: Worker, query: Query, signal: AbortSignal): Prom
   return ((await answered) as [Answer])[0];
 }
 
-const closed = () => new DatabaseError('closed', 'the database is closed');
-
 const tookTooLong = (runMs: number) =>
   new DatabaseError('tookTooLong', `the search took longer than ${runMs} ms and was ended: narrow it`);
-
-const tooBusy = () => new DatabaseError('tooBusy', 'too many searches are waiting: try again later');
 
 const died = (cause: unknown) =>
   new DatabaseError('failed', 'the thread that searches has ended; the next search gets a new one', {

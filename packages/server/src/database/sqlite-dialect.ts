@@ -88,11 +88,14 @@ export interface SqliteConnection extends DatabaseConnection {
 }
 
 /** On the thread that searches. */
-export const searchConnection = ({ run }: Pick<SearchQueries, 'run'>): DatabaseConnection => ({
+export const searchConnection = (
+  { run }: Pick<SearchQueries, 'run'>,
+  signal?: AbortSignal,
+): DatabaseConnection => ({
   executeQuery: async <R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> => {
     const values = parameters.map((value, position) => boundValue(value, position, sql));
     // The rows are what the query's type says: Kysely derives R from the tables.
-    return { rows: (await run({ sql, parameters: values })) as R[] };
+    return { rows: (await run({ sql, parameters: values }, signal)) as R[] };
   },
   streamQuery: refuseToStream,
 });

@@ -19,10 +19,10 @@ export function registerDeploymentInsightRoutes(
   plan: ReturnType<typeof planner>,
   reading: DeploymentReading,
 ): void {
-  register(planDeployment, async ({ actor, body, query, url }) => {
+  register(planDeployment, async ({ actor, body, query, url, signal }) => {
     const page = pageOf(query);
     const { group, ...asked } = body;
-    const planned = await plan(actor, wantedDeployment({ name: 'plan', ...asked }, group), page);
+    const planned = await plan(actor, wantedDeployment({ name: 'plan', ...asked }, group), page, signal);
     return {
       status: 200,
       headers: pagingHeaders(url, page, { total: planned.targeted }),
@@ -39,8 +39,8 @@ export function registerDeploymentInsightRoutes(
     };
   });
 
-  register(getDeploymentFailures, async ({ actor, params }) => {
-    const groups = await reading.failures(actor, assertUuid(params.id));
+  register(getDeploymentFailures, async ({ actor, params, signal }) => {
+    const groups = await reading.failures(actor, assertUuid(params.id), signal);
     return {
       status: 200,
       body: groups.map(({ cause, devices, deviceId }) => ({ cause, devices, device_id: deviceId })),

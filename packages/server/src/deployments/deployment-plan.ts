@@ -53,8 +53,13 @@ const maxExplained = 10;
  */
 export const planDeployment =
   (needs: DeploymentPlanNeeds) =>
-  async (actor: Actor, wanted: WantedDeployment, page: Page): Promise<DeploymentPlan> => {
-    const reader = needs.database.search;
+  async (
+    actor: Actor,
+    wanted: WantedDeployment,
+    page: Page,
+    signal: AbortSignal,
+  ): Promise<DeploymentPlan> => {
+    const reader = needs.database.searchFor(signal);
     const { deviceIds } = await targeted(needs, reader, actor, wanted, othersTurn);
     const artifacts = await needs.artifactsNamed(reader, actor.tenant, wanted.artifactName);
     if (artifacts.length === 0) throw new ServerError('unprocessable', 'No artifact for the deployment');

@@ -9,11 +9,9 @@ import { deploymentStatisticsStore } from './deployment-statistics-store.ts';
 import { statistics, type Statistics } from './deployment-status.ts';
 import { deploymentStore, type Deployment, type DeploymentFilter } from './deployment-store.ts';
 import { deploymentTargetStore } from './deployment-target-store.ts';
-import {
-  deviceDeploymentStore,
-  type DeviceDeployment,
-  type FailureGroup,
-} from './device-deployment-store.ts';
+import { deviceDeploymentListStore, type FailureGroup } from './device-deployment-list-store.ts';
+import { deviceDeploymentLogStore } from './device-deployment-log-store.ts';
+import { deviceDeploymentStore, type DeviceDeployment } from './device-deployment-store.ts';
 import { statusReportStore, type KeptStatusReport } from './status-report-store.ts';
 import type { DeviceDeploymentStatus } from './device-deployment-statuses.ts';
 
@@ -58,7 +56,7 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
   const deployments = (actor: Actor) => deploymentStore.seenBy(actor);
   const targets = (actor: Actor) => deploymentTargetStore.forTenant(actor.tenant);
   const counters = (actor: Actor) => deploymentStatisticsStore.forTenant(actor.tenant);
-  const parts = (actor: Actor) => deviceDeploymentStore.seenBy(actor);
+  const parts = (actor: Actor) => deviceDeploymentListStore.seenBy(actor);
 
   const existing = async (reader: Reader, actor: Actor, id: string): Promise<Deployment> => {
     const found = await deployments(actor).get(reader, id);
@@ -89,9 +87,13 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
     }));
   };
 
-  const withImages = async (actor: Actor, found: readonly DeviceDeployment[]): Promise<ShownPart[]> => {
+  const withImages = async (
+    reader: Reader,
+    actor: Actor,
+    found: readonly DeviceDeployment[],
+  ): Promise<ShownPart[]> => {
     const ids = new Set(found.flatMap(({ artifactId }) => artifactId ?? []));
-    const images = await imagesOf(database.search, actor, [...ids]);
+    const images = await imagesOf(reader, actor, [...ids]);
     return found.map((part) => ({ ...part, image: images.get(part.artifactId ?? '') }));
   };
 
@@ -106,33 +108,33 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       return one;
     },
 
-    page: async (actor: Actor, filter: DeploymentFilter, direction: 'asc' | 'desc', page: Page) => ({
-      deployments: await shown(
-        database.search,
-        actor,
-        await deployments(actor).search(database.search, filter, direction, page),
-      ),
-      total: await deployments(actor).count(database.search, filter),
-    }),
+    page: async (
+      actor: Actor,
+      filter: DeploymentFilter,
+      direction: 'asc' | 'desc',
+      page: Page,
+      signal: AbortSignal,
+    ) => {
+      const reader = database.searchFor(signal);
+      const found = await deployments(actor).search(reader, filter, direction, page);
+      return {
+        deployments: await shown(reader, actor, found),
+        total: await deployments(actor).count(reader, filter),
+      };
+    },
 
     /** Ids of the deployments for the device that an attribute names: those that target it, and those named by its id. */
     idsByAttribute: async (
       actor: Actor,
       attribute: { readonly scope: string; readonly name: string; readonly value: string },
+      signal: AbortSignal,
     ): Promise<string[]> => {
-      const deviceId = await deviceByAttribute(database.search, actor, attribute);
+      const reader = database.searchFor(signal);
+      const deviceId = await deviceByAttribute(reader, actor, attribute);
       if (deviceId === undefined) return [];
       const everything = { page: 1, perPage: maxCountedHistory, offset: 0 };
-      const named = await deployments(actor).search(
-        database.search,
-        { names: [deviceId] },
-        'desc',
-        everything,
-      );
-      return [
-        ...(await targets(actor).idsTargeting(database.search, deviceId)),
-        ...named.map(({ id }) => id),
-      ];
+      const named = await deployments(actor).search(reader, { names: [deviceId] }, 'desc', everything);
+      return [...(await targets(actor).idsTargeting(reader, deviceId)), ...named.map(({ id }) => id)];
     },
 
     statistics: async (actor: Actor, id: string): Promise<Statistics> => {
@@ -144,15 +146,18 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
     statisticsOf: async (
       actor: Actor,
       ids: readonly string[],
+      signal: AbortSignal,
     ): Promise<{ id: string; stats: Statistics }[]> => {
-      const found = (await deployments(actor).getMany(database.search, ids)).map(({ id }) => id);
-      const counts = await counters(actor).get(database.search, found);
+      const reader = database.searchFor(signal);
+      const found = (await deployments(actor).getMany(reader, ids)).map(({ id }) => id);
+      const counts = await counters(actor).get(reader, found);
       return found.map((id) => ({ id, stats: counts.get(id) ?? statistics() }));
     },
 
-    devices: async (actor: Actor, id: string): Promise<ShownPart[]> => {
+    devices: async (actor: Actor, id: string, signal: AbortSignal): Promise<ShownPart[]> => {
+      const reader = database.searchFor(signal);
       await existing(database.read, actor, id);
-      return withImages(actor, await parts(actor).ofDeployment(database.search, id, undefined));
+      return withImages(reader, actor, await parts(actor).ofDeployment(reader, id, undefined));
     },
 
     devicePage: async (
@@ -160,30 +165,31 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       id: string,
       statuses: readonly DeviceDeploymentStatus[] | undefined,
       page: Page,
+      signal: AbortSignal,
     ) => {
+      const reader = database.searchFor(signal);
       await existing(database.read, actor, id);
+      const found = await parts(actor).ofDeployment(reader, id, statuses, page);
       return {
-        devices: await withImages(
-          actor,
-          await parts(actor).ofDeployment(database.search, id, statuses, page),
-        ),
-        total: await parts(actor).countOfDeployment(database.search, id, statuses),
+        devices: await withImages(reader, actor, found),
+        total: await parts(actor).countOfDeployment(reader, id, statuses),
       };
     },
 
-    failures: async (actor: Actor, id: string): Promise<FailureGroup[]> => {
+    failures: async (actor: Actor, id: string, signal: AbortSignal): Promise<FailureGroup[]> => {
       await existing(database.read, actor, id);
-      return parts(actor).failures(database.search, id, maxFailureGroups);
+      return parts(actor).failures(database.searchFor(signal), id, maxFailureGroups);
     },
 
-    targets: async (actor: Actor, id: string): Promise<string[]> => {
+    targets: async (actor: Actor, id: string, signal: AbortSignal): Promise<string[]> => {
+      const reader = database.searchFor(signal);
       await existing(database.read, actor, id);
-      return seenOf(database.search, actor, await targets(actor).deviceIds(database.search, id));
+      return seenOf(reader, actor, await targets(actor).deviceIds(reader, id));
     },
 
     log: async (actor: Actor, id: string, deviceId: string): Promise<LogMessage[]> => {
       const messages = (await seesPart(actor, id, deviceId))
-        ? await deviceDeploymentStore.forTenant(actor.tenant).getLog(database.read, id, deviceId)
+        ? await deviceDeploymentLogStore.forTenant(actor.tenant).get(database.read, id, deviceId)
         : undefined;
       if (messages === undefined) throw new ServerError('notFound', 'Resource not found');
       return messages;
@@ -203,21 +209,19 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       deviceId: string,
       statuses: readonly DeviceDeploymentStatus[] | undefined,
       page: Page,
+      signal: AbortSignal,
     ) => {
       if (!(await seesDevice(database.read, actor, deviceId))) return { entries: [], total: 0 };
-      const found = await parts(actor).history(database.search, deviceId, statuses, page);
+      const reader = database.searchFor(signal);
+      const found = await parts(actor).history(reader, deviceId, statuses, page);
       const ids = new Set(found.map(({ deploymentId }) => deploymentId));
-      const own = await shown(
-        database.search,
-        actor,
-        await deployments(actor).getMany(database.search, [...ids]),
-      );
+      const own = await shown(reader, actor, await deployments(actor).getMany(reader, [...ids]));
       return {
-        entries: (await withImages(actor, found)).map((part) => ({
+        entries: (await withImages(reader, actor, found)).map((part) => ({
           part,
           deployment: own.find(({ id }) => id === part.deploymentId),
         })),
-        total: await parts(actor).countHistory(database.search, deviceId, statuses, maxCountedHistory),
+        total: await parts(actor).countHistory(reader, deviceId, statuses, maxCountedHistory),
       };
     },
   };

@@ -49,10 +49,10 @@ export function registerDeploymentRoutes(
     headers: created(await deployments.create(actor, wantedDeployment(body, params.name))),
   }));
 
-  register(listDeployments, async ({ actor, query, url }) => {
+  register(listDeployments, async ({ actor, query, url, signal }) => {
     const page = pageOf(query);
     const filter = { ...listFilter(query), search: query.search };
-    const found = await reading.page(actor, filter, listDirection(query.sort), page);
+    const found = await reading.page(actor, filter, listDirection(query.sort), page, signal);
     return {
       status: 200,
       headers: pagingHeaders(url, page, { total: found.total }),
@@ -60,15 +60,15 @@ export function registerDeploymentRoutes(
     };
   });
 
-  register(listDeploymentsV2, async ({ actor, query, url }) => {
+  register(listDeploymentsV2, async ({ actor, query, url, signal }) => {
     const page = pageOf(query);
     const direction = listDirection(query.sort);
     const filter = { ...listFilter(query), names: query.name, ids: query.id?.map(assertUuid) };
-    const byName = await reading.page(actor, filter, direction, page);
-    const found =
-      byName.total > 0
-        ? byName
-        : await reading.page(actor, await filterByAttribute(reading, actor, filter, query), direction, page);
+    let found = await reading.page(actor, filter, direction, page, signal);
+    if (found.total === 0) {
+      const ofDevice = await filterByAttribute(reading, actor, filter, query, signal);
+      found = await reading.page(actor, ofDevice, direction, page, signal);
+    }
     return {
       status: 200,
       headers: pagingHeaders(url, page, { total: found.total }),
@@ -93,23 +93,23 @@ export function registerDeploymentRoutes(
     body: { ...(await reading.statistics(actor, assertUuid(params.id))) },
   }));
 
-  register(listDeploymentStatistics, async ({ actor, body }) => {
+  register(listDeploymentStatistics, async ({ actor, body, signal }) => {
     const ids = (body.deployment_ids ?? []).map(assertUuid);
     if (ids.length === 0) return { status: 200, body: {} };
-    const found = await reading.statisticsOf(actor, ids);
+    const found = await reading.statisticsOf(actor, ids, signal);
     if (found.length === 0) throw new ServerError('notFound', 'Resource not found');
     return { status: 200, body: found.map(({ id, stats }) => ({ id, stats: { ...stats } })) };
   });
 
-  register(getDeploymentDevices, async ({ actor, params }) => ({
+  register(getDeploymentDevices, async ({ actor, params, signal }) => ({
     status: 200,
-    body: (await reading.devices(actor, assertUuid(params.id))).map(deviceDeploymentView),
+    body: (await reading.devices(actor, assertUuid(params.id), signal)).map(deviceDeploymentView),
   }));
 
-  register(listDeploymentDevices, async ({ actor, params, query, url }) => {
+  register(listDeploymentDevices, async ({ actor, params, query, url, signal }) => {
     const page = pageOf(query);
     const statuses = deviceStatuses(query.status);
-    const found = await reading.devicePage(actor, assertUuid(params.id), statuses, page);
+    const found = await reading.devicePage(actor, assertUuid(params.id), statuses, page, signal);
     return {
       status: 200,
       headers: pagingHeaders(url, page, { total: found.total }),
@@ -117,9 +117,9 @@ export function registerDeploymentRoutes(
     };
   });
 
-  register(getDeploymentTargets, async ({ actor, params }) => ({
+  register(getDeploymentTargets, async ({ actor, params, signal }) => ({
     status: 200,
-    body: await reading.targets(actor, assertUuid(params.id)),
+    body: await reading.targets(actor, assertUuid(params.id), signal),
   }));
 
   register(getDeviceDeploymentLog, async ({ actor, params }) => ({
@@ -127,9 +127,10 @@ export function registerDeploymentRoutes(
     body: logText(await reading.log(actor, assertUuid(params.id), params.device_id)),
   }));
 
-  register(listDeviceHistory, async ({ actor, params, query, url }) => {
+  register(listDeviceHistory, async ({ actor, params, query, url, signal }) => {
     const page = pageOf({ ...query, per_page: query.per_page ?? maxHistoryPerPage });
-    const found = await reading.history(actor, params.device_id, deviceStatuses(query.status), page);
+    const statuses = deviceStatuses(query.status);
+    const found = await reading.history(actor, params.device_id, statuses, page, signal);
     return {
       status: 200,
       headers: pagingHeaders(url, page, { total: found.total }),
@@ -158,6 +159,7 @@ async function filterByAttribute(
   actor: Actor,
   filter: DeploymentFilter,
   query: { readonly id_attribute?: string; readonly id_scope?: string },
+  signal: AbortSignal,
 ): Promise<DeploymentFilter> {
   const { id_attribute: name, id_scope: scope = 'identity' } = query;
   if (scope !== 'identity' && scope !== 'tags') {
@@ -171,6 +173,6 @@ async function filterByAttribute(
   return {
     ...filter,
     names: undefined,
-    ids: await reading.idsByAttribute(actor, { scope, name, value }),
+    ids: await reading.idsByAttribute(actor, { scope, name, value }, signal),
   };
 }

@@ -62,7 +62,7 @@ export function registerDeviceAuthRoutes(register: RegisterRoute, needs: DeviceA
     return { status: 200, body: answer.token };
   });
 
-  register(listDevices, async ({ actor, query, url }) => {
+  register(listDevices, async ({ actor, query, url, signal }) => {
     const statuses = query.status ?? [];
     if (!statuses.every(isDeviceStatus)) {
       throw new ServerError(
@@ -72,27 +72,28 @@ export function registerDeviceAuthRoutes(register: RegisterRoute, needs: DeviceA
     }
     const page = pageOf(query);
     const { rows, hasMore } = cutPage(
-      await deviceAuth.list(actor, { statuses, ids: query.id ?? [] }, page),
+      await deviceAuth.list(actor, { statuses, ids: query.id ?? [] }, page, signal),
       page,
     );
     return { status: 200, headers: pagingHeaders(url, page, { hasMore }), body: rows.map(view) };
   });
 
-  register(searchDevices, async ({ actor, query, url, body, headers }) => {
+  register(searchDevices, async ({ actor, query, url, body, headers, signal }) => {
     const page = pageOf(query);
-    const found = await deviceAuth.list(actor, readDeviceSearch(body, headers['content-type']), page);
+    const filter = readDeviceSearch(body, headers['content-type']);
+    const found = await deviceAuth.list(actor, filter, page, signal);
     const { rows, hasMore } = cutPage(found, page);
     return { status: 200, headers: pagingHeaders(url, page, { hasMore }), body: rows.map(view) };
   });
 
-  register(countDevices, async ({ actor, query: { status } }) => {
+  register(countDevices, async ({ actor, query: { status }, signal }) => {
     if (status !== undefined && status !== '' && !isDeviceStatus(status)) {
       throw new ServerError(
         'badRequest',
         'status must be one of: pending, accepted, rejected, preauthorized, noauth',
       );
     }
-    const count = await deviceAuth.count(actor, { statuses: status ? [status] : [], ids: [] });
+    const count = await deviceAuth.count(actor, { statuses: status ? [status] : [], ids: [] }, signal);
     return { status: 200, body: { count } };
   });
 

@@ -156,13 +156,19 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
         return current.status === 'accepted' ? issueToken(tx, device, current) : 'unauthorized';
       }),
 
-    list: async (actor: Actor, filter: DeviceFilter, page: Page): Promise<DeviceWithSets[]> => {
-      const found = await deviceStore.seenBy(actor).devices(database.search, filter, page);
-      return withSets(database.search, actor.tenant, found);
+    list: async (
+      actor: Actor,
+      filter: DeviceFilter,
+      page: Page,
+      signal: AbortSignal,
+    ): Promise<DeviceWithSets[]> => {
+      const reader = database.searchFor(signal);
+      const found = await deviceStore.seenBy(actor).devices(reader, filter, page);
+      return withSets(reader, actor.tenant, found);
     },
 
-    count: (actor: Actor, filter: DeviceFilter): Promise<number> =>
-      deviceStore.seenBy(actor).countDevices(database.search, filter),
+    count: (actor: Actor, filter: DeviceFilter, signal: AbortSignal): Promise<number> =>
+      deviceStore.seenBy(actor).countDevices(database.searchFor(signal), filter),
 
     get: async (actor: Actor, id: string): Promise<DeviceWithSets | undefined> => {
       const device = await deviceStore.seenBy(actor).device(database.read, id);

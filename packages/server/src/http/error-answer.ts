@@ -30,6 +30,8 @@ const databaseAnswers: Readonly<Partial<Record<DatabaseErrorCode, Pick<ErrorAnsw
     badPattern: { status: 400, headers: {} },
     tookTooLong: { status: 503, headers: {} },
     tooBusy: { status: 503, headers: { 'retry-after': '10' } },
+    // For the log of requests: nobody reads it.
+    callerGone: { status: 503, headers: {} },
   };
 
 export interface ErrorAnswer {

@@ -42,14 +42,15 @@ export function registerInventoryRoutes(register: RegisterRoute, inventory: Inve
     return { status: 200 };
   });
 
-  register(listInventory, async ({ actor, query, url }) => {
+  register(listInventory, async ({ actor, query, url, signal }) => {
     const { page: _page, per_page: _perPage, sort, group, has_group: hasGroup, ...others } = query;
     const page = pageOf(query);
     const attributes = Object.entries<unknown>(others).flatMap(([key, values]) =>
       Array.isArray(values) ? values.map((value) => [key, String(value)] as const) : [],
     );
     const order = sort === undefined || sort === '' ? [] : [readSort(sort)];
-    const { devices, total } = await inventory.list(actor, { attributes, group, hasGroup }, order, page);
+    const filter = { attributes, group, hasGroup };
+    const { devices, total } = await inventory.list(actor, filter, order, page, signal);
     return { status: 200, headers: pagingHeaders(url, page, { total }), body: devices.map(deviceView) };
   });
 
@@ -94,14 +95,14 @@ export function registerInventoryRoutes(register: RegisterRoute, inventory: Inve
     return { status: 204 };
   });
 
-  register(listGroups, async ({ actor, query }) => ({
+  register(listGroups, async ({ actor, query, signal }) => ({
     status: 200,
-    body: await inventory.groups(actor, query.status),
+    body: await inventory.groups(actor, query.status, signal),
   }));
 
-  register(listGroupDevices, async ({ actor, params, query, url }) => {
+  register(listGroupDevices, async ({ actor, params, query, url, signal }) => {
     const page = pageOf(query);
-    const { ids, total } = await inventory.groupDevices(actor, params.name, page);
+    const { ids, total } = await inventory.groupDevices(actor, params.name, page, signal);
     return { status: 200, headers: pagingHeaders(url, page, { total }), body: ids };
   });
 
@@ -120,30 +121,30 @@ export function registerInventoryRoutes(register: RegisterRoute, inventory: Inve
     body: countsView(await inventory.dissolveGroup(actor, params.name)),
   }));
 
-  register(searchInventory, async ({ actor, body }) => {
+  register(searchInventory, async ({ actor, body, signal }) => {
     const page = pageOf({
       page: Math.max(1, body.page ?? 1),
       ...(body.per_page === undefined || body.per_page < 1
         ? {}
         : { per_page: Math.min(body.per_page, maxPerPage) }),
     });
-    const { devices, total } = await inventory.search(actor, body, page);
+    const { devices, total } = await inventory.search(actor, body, page, signal);
     return { status: 200, headers: { 'x-total-count': String(total) }, body: devices.map(deviceView) };
   });
 
-  register(listFilterAttributes, async ({ actor }) => ({
+  register(listFilterAttributes, async ({ actor, signal }) => ({
     status: 200,
-    body: await inventory.filterAttributes(actor),
+    body: await inventory.filterAttributes(actor, signal),
   }));
 
-  register(countAttributeValues, async ({ actor, query }) => ({
+  register(countAttributeValues, async ({ actor, query, signal }) => ({
     status: 200,
-    body: await inventory.valueCounts(actor, query.scope, query.attribute),
+    body: await inventory.valueCounts(actor, query.scope, query.attribute, signal),
   }));
 
-  register(getInventoryStatistics, async ({ actor }) => {
+  register(getInventoryStatistics, async ({ actor, signal }) => {
     const byStatus: Record<string, { standard: number; micro: number; system: number }> = {};
-    for (const { status, tier, count } of await inventory.statusCounts(actor)) {
+    for (const { status, tier, count } of await inventory.statusCounts(actor, signal)) {
       const counts = (byStatus[status ?? ''] ??= { standard: 0, micro: 0, system: 0 });
       // A device without a tier is a standard one.
       counts[tier === 'micro' || tier === 'system' ? tier : 'standard'] += count;

@@ -98,21 +98,22 @@ export function createInventory(database: Database, clock: Clock) {
       { attributes, group, hasGroup }: ListFilter,
       sort: readonly InventorySort[],
       page: Page,
+      signal: AbortSignal,
     ): Promise<Found> => {
+      const reader = database.searchFor(signal);
       const terms: Term[] = [];
       if (group !== undefined)
         terms.push({ scope: 'system', attribute: 'group', operator: '$eq', value: group });
       if (hasGroup !== undefined) {
         terms.push({ scope: 'system', attribute: 'group', operator: '$exists', value: hasGroup });
       }
-      const conditions = conditionsOf(database.search, actor, terms);
-      for (const [key, value] of attributes)
-        conditions.push(looseEquality(database.search, actor.tenant, key, value));
-      return findDevices(database.search, actor.tenant, conditions, sort, page);
+      const conditions = conditionsOf(reader, actor, terms);
+      for (const [key, value] of attributes) conditions.push(looseEquality(reader, actor.tenant, key, value));
+      return findDevices(reader, actor.tenant, conditions, sort, page);
     },
 
-    search: (actor: Actor, body: SearchBody, page: Page): Promise<Found> =>
-      search(database.search, actor, body, page),
+    search: (actor: Actor, body: SearchBody, page: Page, signal: AbortSignal): Promise<Found> =>
+      search(database.searchFor(signal), actor, body, page),
 
     get: async (
       actor: Actor,
@@ -198,13 +199,14 @@ export function createInventory(database: Database, clock: Clock) {
         return leaveGroup(tx, actor, ids, group);
       }),
 
-    groups: async (actor: Actor, status: string | undefined): Promise<string[]> => {
+    groups: async (actor: Actor, status: string | undefined, signal: AbortSignal): Promise<string[]> => {
+      const reader = database.searchFor(signal);
       const terms: Term[] =
         status === undefined || status === ''
           ? []
           : [{ scope: 'identity', attribute: 'status', operator: '$eq', value: status }];
-      const conditions = conditionsOf(database.search, actor, terms);
-      return inventoryStore.forTenant(actor.tenant).groups(database.search, conditions);
+      const conditions = conditionsOf(reader, actor, terms);
+      return inventoryStore.forTenant(actor.tenant).groups(reader, conditions);
     },
 
     /** Throws `notFound` for a group without devices: it is nowhere written down but in them. */
@@ -212,34 +214,36 @@ export function createInventory(database: Database, clock: Clock) {
       actor: Actor,
       group: string,
       page: Page,
+      signal: AbortSignal,
     ): Promise<{ ids: string[]; total: number }> => {
       const store = inventoryStore.forTenant(actor.tenant);
-      const conditions = conditionsOf(database.search, actor, [inGroup(group)]);
-      const found = await store.findAndCount(database.search, conditions, [], page);
+      const reader = database.searchFor(signal);
+      const conditions = conditionsOf(reader, actor, [inGroup(group)]);
+      const found = await store.findAndCount(reader, conditions, [], page);
       if (found.total === 0) throw new ServerError('notFound', 'group not found');
       return found;
     },
 
-    filterAttributes: (actor: Actor) =>
-      inventoryStore
+    filterAttributes: (actor: Actor, signal: AbortSignal) => {
+      const reader = database.searchFor(signal);
+      return inventoryStore
         .forTenant(actor.tenant)
-        .attributeCounts(database.search, conditionsOf(database.search, actor, []), 5000, 500),
+        .attributeCounts(reader, conditionsOf(reader, actor, []), 5000, 500);
+    },
 
-    statusCounts: (actor: Actor) =>
-      inventoryStore
-        .forTenant(actor.tenant)
-        .statusCounts(database.search, conditionsOf(database.search, actor, [])),
+    statusCounts: (actor: Actor, signal: AbortSignal) => {
+      const reader = database.searchFor(signal);
+      return inventoryStore.forTenant(actor.tenant).statusCounts(reader, conditionsOf(reader, actor, []));
+    },
 
     /** Of accepted devices; throws `badRequest` for a scope that is none. */
-    valueCounts: (actor: Actor, scope: string, name: string) =>
-      inventoryStore
+    valueCounts: (actor: Actor, scope: string, name: string, signal: AbortSignal) => {
+      const reader = database.searchFor(signal);
+      const counted = { scope: readScope(scope), name };
+      return inventoryStore
         .forTenant(actor.tenant)
-        .valueCounts(
-          database.search,
-          conditionsOf(database.search, actor, [isAccepted]),
-          { scope: readScope(scope), name },
-          100,
-        ),
+        .valueCounts(reader, conditionsOf(reader, actor, [isAccepted]), counted, 100);
+    },
 
     // What device authentication tells us; each in its unit of work.
 

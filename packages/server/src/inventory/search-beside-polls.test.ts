@@ -56,7 +56,8 @@ describe('a search that takes for ever', () => {
     assert.match(error, /^the search took (too long|longer than 1500 ms) and was ended: narrow it$/);
     assert.equal(requestId, answer.headers['x-men-requestid']);
     assert.ok(tookMs >= runMs && tookMs < 10 * runMs, `${tookMs} ms`);
-    assert.ok(pollsMs.length >= 20, `${pollsMs.length} devices were answered meanwhile`);
+    // How many is for the machine to say: where few processors have much to do, a dozen. Behind the search it would be one.
+    assert.ok(pollsMs.length >= 5, `${pollsMs.length} devices were answered meanwhile`);
     assert.ok(Math.max(...pollsMs) < runMs / 2, `the slowest after ${Math.max(...pollsMs)} ms`);
 
     assert.deepEqual(idsOf(await find({ ...hostile, value: 'b$' })), [device.id]);
@@ -68,6 +69,46 @@ describe('a search that takes for ever', () => {
       const found = await find({ scope: 'inventory', attribute: 'round', type: '$eq', value: String(round) });
       assert.deepEqual(idsOf(found), [device.id], `round ${round}`);
     }
+  });
+
+  it('is not begun for a caller who has gone before its turn', async () => {
+    await using other = await startWholeServer({ searchLimits: { runMs, atOnce: 1, maxWaiting: 1 } });
+    const { token } = await acceptedDevice(other, { sn: 'three' });
+    await other.request('PATCH', reporting, {
+      token,
+      body: [{ name: 'long', value: `${'a'.repeat(301)}b` }],
+    });
+    const url = await other.server.listen({ host: '127.0.0.1', port: 0 });
+    const ask = async (filter: object, signal: AbortSignal | null = null) => {
+      const answer = await fetch(`${url}${search}`, {
+        method: 'POST',
+        headers: { authorization: `Bearer ${other.token}`, 'content-type': 'application/json' },
+        body: JSON.stringify({ filters: [filter] }),
+        signal,
+      });
+      return { status: answer.status, text: await answer.text() };
+    };
+    const isRefused = ({ text }: { text: string }) => text.includes('too many searches are waiting');
+    const quick = { scope: 'inventory', attribute: 'long', type: '$exists', value: true };
+
+    const state = { isOver: false };
+    const first = ask(hostile).finally(() => (state.isOver = true));
+    await wait(100);
+    const caller = new AbortController();
+    const dropped = assert.rejects(ask(hostile, caller.signal));
+    await wait(100);
+    assert.ok(isRefused(await ask(quick)), 'one is under way, and one waits');
+    caller.abort();
+    await dropped;
+    let wasOver: boolean;
+    let answer: Awaited<ReturnType<typeof ask>>;
+    do {
+      wasOver = state.isOver;
+      answer = await ask(quick);
+    } while (isRefused(answer));
+    assert.equal(answer.status, 200, answer.text);
+    assert.ok(!wasOver, 'it took the place in the line while the first was under way');
+    await first;
   });
 
   it('keeps no server from stopping', async () => {
