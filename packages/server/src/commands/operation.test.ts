@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { artifactForm, packArtifact } from '../deployments/test-data/test-artifact.ts';
-import { runServerCommand, startServerProcess, type ServerProcess } from '../testing/server-process.ts';
+import { runCommandHere } from '../testing/command-here.ts';
+import { startServerProcess, type ServerProcess } from '../testing/server-process.ts';
 import { authRequest, authRequestsPath, ed25519Device } from '../testing/whole-server.ts';
 
 const admin = { email: 'admin@example.com', password: 'correct horse battery' };
@@ -31,7 +32,7 @@ async function start(dataDirectory: string, options: readonly string[] = ['--htt
 }
 
 const createAdmin = () =>
-  runServerCommand(
+  runCommandHere(
     ['user', 'create', '--data-dir', data, '--email', admin.email, '--password-stdin'],
     `${admin.password}\n`,
   );
@@ -97,7 +98,7 @@ describe('a backup', () => {
     })();
     while (state.serial < 5) await new Promise((resolve) => setTimeout(resolve, 5));
     const known = await countDevices(server.url, token);
-    const taken = await runServerCommand(['backup', '--data-dir', data, '--to', copy]);
+    const taken = await runCommandHere(['backup', '--data-dir', data, '--to', copy]);
     state.stopped = true;
     await writing;
     assert.equal(taken.code, 0, taken.stderr);
@@ -106,7 +107,7 @@ describe('a backup', () => {
 
     const restored = join(directory, 'restored');
     await mkdir(restored);
-    const done = await runServerCommand(['restore', '--data-dir', restored, '--from', copy]);
+    const done = await runCommandHere(['restore', '--data-dir', restored, '--from', copy]);
     assert.equal(done.code, 0, done.stderr);
     assert.equal(digestIn(done.stdout), digest);
     assert.deepEqual(rowsOf(join(restored, 'tandem.sqlite')), rowsOf(join(copy, 'tandem.sqlite')));
@@ -125,18 +126,18 @@ describe('a backup', () => {
     const { uri } = (await link.json()) as { uri: string };
     const bytes = Buffer.from(await (await fetch(uri)).arrayBuffer());
     assert.ok(bytes.equals(await packArtifact({ name: 'release-1' })));
-    assert.equal((await runServerCommand(['doctor', '--data-dir', restored])).code, 0);
+    assert.equal((await runCommandHere(['doctor', '--data-dir', restored])).code, 0);
   });
 
   it('refuses a directory with anything in it, on both sides', async () => {
     await createAdmin();
     await mkdir(copy);
     await writeFile(join(copy, 'mine.txt'), 'mine');
-    const taken = await runServerCommand(['backup', '--data-dir', data, '--to', copy]);
+    const taken = await runCommandHere(['backup', '--data-dir', data, '--to', copy]);
     assert.equal(taken.code, 2);
     assert.match(taken.stderr, /is not empty: give each backup a directory of its own/);
     assert.deepEqual(await readdir(copy), ['mine.txt']);
-    const done = await runServerCommand(['restore', '--data-dir', data, '--from', copy]);
+    const done = await runCommandHere(['restore', '--data-dir', data, '--from', copy]);
     assert.equal(done.code, 2);
     assert.match(done.stderr, /is not empty: a backup is restored into a new directory/);
   });
@@ -149,28 +150,28 @@ describe('a backup', () => {
       .prepare('INSERT INTO artifact_generations VALUES (?, ?, ?, ?, 1, 0)')
       .run(tenant, 'abc-1', 'release-1', '{}');
     database.close();
-    const missing = await runServerCommand(['backup', '--data-dir', data, '--to', copy]);
+    const missing = await runCommandHere(['backup', '--data-dir', data, '--to', copy]);
     assert.equal(missing.code, 1);
     assert.match(missing.stderr, /1 artifacts of the database have no file, .*raw-abc-1 for one: run doctor/);
     await rm(copy, { recursive: true });
     await mkdir(join(data, 'artifacts', tenant), { recursive: true });
     await writeFile(join(data, 'artifacts', tenant, 'raw-abc-1'), 'raw');
-    assert.equal((await runServerCommand(['backup', '--data-dir', data, '--to', copy])).code, 0);
+    assert.equal((await runCommandHere(['backup', '--data-dir', data, '--to', copy])).code, 0);
     assert.deepEqual(await readdir(join(copy, 'artifacts', tenant)), ['raw-abc-1']);
   });
 
   it('that has changed, or was never finished, restores to nothing', async () => {
     await createAdmin();
-    assert.equal((await runServerCommand(['backup', '--data-dir', data, '--to', copy])).code, 0);
+    assert.equal((await runCommandHere(['backup', '--data-dir', data, '--to', copy])).code, 0);
     const restored = join(directory, 'restored');
     const database = new DatabaseSync(join(copy, 'tandem.sqlite'));
     database.exec("UPDATE users SET email = 'evil@example.com'");
     database.close();
-    const changed = await runServerCommand(['restore', '--data-dir', restored, '--from', copy]);
+    const changed = await runCommandHere(['restore', '--data-dir', restored, '--from', copy]);
     assert.equal(changed.code, 1);
     assert.match(changed.stderr, /tandem\.sqlite is not as it was backed up/);
     await rm(join(copy, 'backup.json'));
-    const unfinished = await runServerCommand(['restore', '--data-dir', restored, '--from', copy]);
+    const unfinished = await runCommandHere(['restore', '--data-dir', restored, '--from', copy]);
     assert.equal(unfinished.code, 2);
     assert.match(unfinished.stderr, /name the directory of a backup that was finished/);
     assert.ok(!(await readdir(directory)).some((name) => name.startsWith('restored')));
@@ -183,7 +184,7 @@ describe('a backup', () => {
       join(copy, 'backup.json'),
       JSON.stringify({ format: 1, created: '2026-01-01T00:00:00Z', files: [file] }),
     );
-    const done = await runServerCommand(['restore', '--data-dir', data, '--from', copy]);
+    const done = await runCommandHere(['restore', '--data-dir', data, '--from', copy]);
     assert.equal(done.code, 2);
     assert.match(done.stderr, /names a file no backup holds/);
   });
@@ -193,7 +194,7 @@ describe('doctor', () => {
   it('finds nothing wrong with a healthy server, also while it runs', async () => {
     await createAdmin();
     await start(data, []);
-    const { code, stdout } = await runServerCommand(['doctor', '--data-dir', data]);
+    const { code, stdout } = await runCommandHere(['doctor', '--data-dir', data]);
     assert.equal(code, 0, stdout);
     assert.equal(stdout.match(/^ok /gm)?.length, 5);
   });
@@ -213,7 +214,7 @@ describe('doctor', () => {
     database.exec('UPDATE releases SET artifacts_count = 7');
     database.close();
 
-    const { code, stdout } = await runServerCommand(['doctor', '--data-dir', data]);
+    const { code, stdout } = await runCommandHere(['doctor', '--data-dir', data]);
     assert.equal(code, 1);
     assert.match(stdout, /^ok {5}the database is whole/m);
     assert.match(stdout, /number of artifacts of release release-1 is not what its rows say/);
@@ -223,7 +224,7 @@ describe('doctor', () => {
   });
 
   it('makes no database where there is none', async () => {
-    const { code, stderr } = await runServerCommand(['doctor', '--data-dir', data]);
+    const { code, stderr } = await runCommandHere(['doctor', '--data-dir', data]);
     assert.equal(code, 2);
     assert.match(stderr, /holds no database/);
     assert.deepEqual(await readdir(directory), []);
@@ -235,7 +236,7 @@ describe('keys rotate', () => {
     await createAdmin();
     const server = await start(data);
     const before = await logIn(server.url);
-    const { code, stdout } = await runServerCommand(['keys', 'rotate', '--data-dir', data]);
+    const { code, stdout } = await runCommandHere(['keys', 'rotate', '--data-dir', data]);
     assert.equal(code, 0);
     assert.match(stdout, /device-tokens\.1\.pem, user-tokens\.1\.pem made: restart/);
     assert.equal((await stat(join(data, 'keys', 'user-tokens.1.pem'))).mode & 0o777, 0o600);

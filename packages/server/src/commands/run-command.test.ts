@@ -5,11 +5,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { silentLog } from '../log.ts';
 import { authRequest, authRequestsPath, ed25519Device } from '../testing/whole-server.ts';
+import { runCommandHere } from '../testing/command-here.ts';
 import { runServerCommand, startServerProcess, type ServerProcess } from '../testing/server-process.ts';
-import { virtualDevicesOfParent } from '../virtual-devices.ts';
-import { runCommand } from './run-command.ts';
 
 const launcher = fileURLToPath(new URL('../../bin/tandem-server.js', import.meta.url));
 const admin = { email: 'admin@example.com', password: 'correct horse battery' };
@@ -30,8 +28,8 @@ async function start(...given: Parameters<typeof startServerProcess>): Promise<S
   return server;
 }
 
-const createAdmin = () =>
-  runServerCommand(
+const createAdmin = (run = runCommandHere) =>
+  run(
     ['user', 'create', '--data-dir', directory, '--email', admin.email, '--password-stdin'],
     `${admin.password}\n`,
   );
@@ -215,7 +213,7 @@ describe('the command', () => {
   });
 
   it('makes users before the first start and while the server runs', async () => {
-    assert.equal((await createAdmin()).code, 0);
+    assert.equal((await createAdmin(runServerCommand)).code, 0);
     const server = await start(directory);
     const second = await runServerCommand(
       ['user', 'create', '--data-dir', directory, '--email', 'second@example.com', '--password-stdin'],
@@ -257,58 +255,43 @@ describe('the command', () => {
     ],
   ] as const) {
     it(`exits with 2 for ${what}, and says what to do`, async () => {
-      const { code, errors } = await runHere(args);
+      const { code, stderr } = await runCommandHere(args);
       assert.equal(code, 2);
-      assert.match(errors, message);
+      assert.match(stderr, message);
     });
   }
 
   it('documents its settings itself, and takes them from the environment', async () => {
-    const { code, printed } = await runHere(['serve', '--help']);
+    const { code, stdout } = await runCommandHere(['serve', '--help']);
     assert.equal(code, 0);
     for (const word of ['--data-dir', '--public-url', 'TANDEM_LISTEN', 'Default: 127.0.0.1:8443']) {
-      assert.ok(printed.includes(word), word);
+      assert.ok(stdout.includes(word), word);
     }
-    const { errors } = await runHere(['serve'], {
+    const { stderr } = await runCommandHere(['serve'], '', {
       TANDEM_DATA_DIR: '/x',
       TANDEM_LISTEN: 'bad',
       TANDEM_HTTP: 'maybe',
     });
-    assert.match(errors, /TANDEM_LISTEN=bad: give HOST:PORT.*\nTANDEM_HTTP=maybe: give true or false/);
+    assert.match(stderr, /TANDEM_LISTEN=bad: give HOST:PORT.*\nTANDEM_HTTP=maybe: give true or false/);
   });
 });
 
 describe('tandem-server config', () => {
   it('prints what counts, and fails for what cannot be served with', async () => {
-    const good = await runHere(['config', '--data-dir', '/x', '--no-http'], { TANDEM_HTTP: 'true' });
-    assert.equal(good.code, 0, good.errors);
-    assert.match(good.printed, /^# --data-dir\ndata-dir = \/x$/m);
-    assert.match(good.printed, /^# --http\nhttp = false$/m);
-    const bad = await runHere(['config', '--data-dir', '/x', '--tls-cert', '/c']);
+    const good = await runCommandHere(['config', '--data-dir', '/x', '--no-http'], '', {
+      TANDEM_HTTP: 'true',
+    });
+    assert.equal(good.code, 0, good.stderr);
+    assert.match(good.stdout, /^# --data-dir\ndata-dir = \/x$/m);
+    assert.match(good.stdout, /^# --http\nhttp = false$/m);
+    const bad = await runCommandHere(['config', '--data-dir', '/x', '--tls-cert', '/c']);
     assert.equal(bad.code, 2);
-    assert.match(bad.errors, /--tls-cert and --tls-key go together/);
+    assert.match(bad.stderr, /--tls-cert and --tls-key go together/);
   });
 
   it('prints a configuration file to begin with', async () => {
-    const { code, printed } = await runHere(['config', '--example']);
+    const { code, stdout } = await runCommandHere(['config', '--example']);
     assert.equal(code, 0);
-    assert.match(printed, /^#data-dir = PATH$/m);
+    assert.match(stdout, /^#data-dir = PATH$/m);
   });
 });
-
-/** The command without a process: for what it refuses before it does anything. */
-async function runHere(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-  const printed: string[] = [];
-  const errors: string[] = [];
-  const code = await runCommand(args, {
-    environment,
-    clock: Date.now,
-    log: () => silentLog,
-    print: (text) => printed.push(text),
-    printError: (text) => errors.push(text),
-    readLine: () => Promise.resolve(''),
-    virtualDevices: virtualDevicesOfParent({ on: () => undefined }),
-    stopRequested: () => Promise.resolve(),
-  });
-  return { code, printed: printed.join('\n'), errors: errors.join('\n') };
-}

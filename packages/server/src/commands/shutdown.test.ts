@@ -7,7 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, it } from 'node:test';
 import { artifactForm, packArtifact } from '../deployments/test-data/test-artifact.ts';
-import { runServerCommand, startServerProcess, type ServerProcess } from '../testing/server-process.ts';
+import { runCommandHere } from '../testing/command-here.ts';
+import { startServerProcess, type ServerProcess } from '../testing/server-process.ts';
 
 const admin = { email: 'admin@example.com', password: 'correct horse battery' };
 /** More than sockets and streams hold: it is under way until it is read. */
@@ -25,7 +26,7 @@ afterEach(async () => {
 
 /** A server with an administrator who is logged in. */
 async function start(options: readonly string[] = []) {
-  await runServerCommand(
+  await runCommandHere(
     ['user', 'create', '--data-dir', directory, '--email', admin.email, '--password-stdin'],
     admin.password,
   );

@@ -3,7 +3,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { runServerCommand, startServerProcess, type ServerProcess } from '../testing/server-process.ts';
+import { runCommandHere } from '../testing/command-here.ts';
+import { startServerProcess, type ServerProcess } from '../testing/server-process.ts';
 import { authRequest, authRequestsPath, ed25519Device } from '../testing/whole-server.ts';
 
 let directory: string;
@@ -11,7 +12,7 @@ let server: ServerProcess;
 let metricsUrl: string;
 before(async () => {
   directory = await mkdtemp(join(tmpdir(), 'tandem-metrics-'));
-  await runServerCommand(
+  await runCommandHere(
     ['user', 'create', '--data-dir', directory, '--email', 'admin@example.com', '--password-stdin'],
     'correct horse battery',
   );

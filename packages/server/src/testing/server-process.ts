@@ -56,11 +56,14 @@ export async function startServerProcess(
   };
 }
 
-/** Runs a command to its end. */
-export async function runServerCommand(
-  args: readonly string[],
-  input = '',
-): Promise<{ code: number | null; stdout: string; stderr: string }> {
+export interface CommandResult {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end, in a process of its own. */
+export async function runServerCommand(args: readonly string[], input = ''): Promise<CommandResult> {
   const child = spawn(process.execPath, [main, ...args], { cwd: '/', stdio: ['pipe', 'pipe', 'pipe'] });
   const output = { stdout: '', stderr: '' };
   child.stdout.on('data', (chunk: Buffer) => void (output.stdout += chunk.toString()));
