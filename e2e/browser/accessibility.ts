@@ -6,8 +6,12 @@ import type { Page } from 'playwright-core';
 
 const axe = await readFile(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
+export async function assertKeepsNobodyOut(page: Page): Promise<void> {
+  assert.deepEqual(await findings(page), []);
+}
+
 /** What keeps somebody from using what is on the screen, in light and in dark; a sentence each. */
-export async function findings(page: Page): Promise<string[]> {
+async function findings(page: Page): Promise<string[]> {
   const found: string[] = [];
   for (const colorScheme of ['light', 'dark'] as const) {
     await page.emulateMedia({ colorScheme });
@@ -25,8 +29,4 @@ export async function findings(page: Page): Promise<string[]> {
   }
   await page.emulateMedia({ colorScheme: null });
   return found;
-}
-
-export async function assertKeepsNobodyOut(page: Page): Promise<void> {
-  assert.deepEqual(await findings(page), []);
 }
