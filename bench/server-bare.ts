@@ -4,7 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 /**
  * What the server is compared with: `node:http` and as little as can be done.
  *
- *     read FILE   each request reads one device by its id, over the index, and answers 204
+ *     read FILE   each request reads one device by its id, over the index, and answers 204; a body is read, and understood as JSON
  *     write FILE  each request writes one value of a device in a transaction of its own, on disk when it is answered
  *
  * The id is the last part of the path.
@@ -26,9 +26,13 @@ const answer = work[kind ?? '']?.();
 if (answer === undefined) throw new Error('server-bare.ts read FILE');
 
 const server = createServer((request, response) => {
-  request.resume();
-  answer(request.url?.slice(request.url.lastIndexOf('/') + 1) ?? '');
-  response.writeHead(204).end();
+  const pieces: Buffer[] = [];
+  request.on('data', (piece: Buffer) => pieces.push(piece));
+  request.on('end', () => {
+    if (pieces.length > 0) JSON.parse(Buffer.concat(pieces).toString());
+    answer(request.url?.slice(request.url.lastIndexOf('/') + 1) ?? '');
+    response.writeHead(204).end();
+  });
 });
 server.listen(0, '127.0.0.1', () => {
   const address = server.address();

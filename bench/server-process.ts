@@ -1,8 +1,20 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync, readFileSync, closeSync } from 'node:fs';
-import { resolve } from 'node:path';
+import {
+  chmodSync,
+  closeSync,
+  copyFileSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
+import { bundleServer, serverCommand } from '../packaging/server.ts';
 
 /** A server under measurement: a process of its own, its output in a file, so that nobody but itself pays for it. */
 export interface MeasuredProcess {
@@ -19,28 +31,37 @@ const project = resolve(import.meta.dirname, '..');
 const startTimeoutMs = 60_000;
 const ticksPerSecond = 100;
 
-/** Ours, on plain HTTP, as it is started in production but for the port. */
-export const startTandem = (
+/** Ours, on plain HTTP, built and started as it is where it is installed. */
+export async function startTandem(
   dataDirectory: string,
   options: readonly string[] = [],
-): Promise<MeasuredProcess> =>
-  start(
-    [
-      resolve(project, 'packages/server/bin/tandem-server.js'),
-      'serve',
-      '--data-dir',
-      dataDirectory,
-      '--listen',
-      '127.0.0.1:0',
-      '--http',
-      ...options,
-    ],
-    `${dataDirectory}.log`,
-  );
+): Promise<MeasuredProcess> {
+  const home = mkdtempSync(join(tmpdir(), 'tandem-installed-'));
+  await bundleServer(join(home, 'program'));
+  symlinkSync(resolve(project, 'packages/web/dist'), join(home, 'web'));
+  mkdirSync(join(home, 'bin'));
+  symlinkSync(process.execPath, join(home, 'bin', 'node'));
+  const command = join(home, 'bin', 'tandem-server');
+  copyFileSync(serverCommand, command);
+  chmodSync(command, 0o755);
+  const served = ['serve', '--data-dir', dataDirectory, '--listen', '127.0.0.1:0', '--http', ...options];
+  const server = await start(command, served, `${dataDirectory}.log`);
+  return {
+    ...server,
+    stop: async () => {
+      await server.stop();
+      rmSync(home, { recursive: true });
+    },
+  };
+}
 
 /** One of the small servers of bench/server-bare.ts. */
 export const startBare = (kind: string, databaseFile: string): Promise<MeasuredProcess> =>
-  start([resolve(import.meta.dirname, 'server-bare.ts'), kind, databaseFile], `${databaseFile}.${kind}.log`);
+  start(
+    process.execPath,
+    [resolve(import.meta.dirname, 'server-bare.ts'), kind, databaseFile],
+    `${databaseFile}.${kind}.log`,
+  );
 
 /** The whole server with group commit or without: bench/server-grouping.ts. */
 export const startGrouping = (
@@ -48,16 +69,17 @@ export const startGrouping = (
   dataDirectory: string,
 ): Promise<MeasuredProcess> =>
   start(
+    process.execPath,
     [resolve(import.meta.dirname, 'server-grouping.ts'), grouping, dataDirectory],
     `${dataDirectory}.${grouping}.log`,
   );
 
-async function start(args: readonly string[], logPath: string): Promise<MeasuredProcess> {
+async function start(program: string, args: readonly string[], logPath: string): Promise<MeasuredProcess> {
   const log = openSync(logPath, 'w');
-  const child = spawn(process.execPath, args, { stdio: ['ignore', log, log], cwd: '/' });
+  const child = spawn(program, args, { stdio: ['ignore', log, log], cwd: '/' });
   closeSync(log);
   const { pid } = child;
-  if (pid === undefined) throw new Error(`cannot start ${args.join(' ')}`);
+  if (pid === undefined) throw new Error(`cannot start ${program}`);
   const status = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) /
     1024;

@@ -34,15 +34,7 @@ export interface ServerParts extends ServerFacts {
 
 /** Builds the program into a directory. The web interface must have been built. */
 export async function buildServer(facts: ServerFacts, bundle: string): Promise<ServerParts> {
-  const bundled = await bundleProgram({
-    project,
-    entry: 'packages/server/src/main.ts',
-    directory: bundle,
-    target: 'node26',
-    // Native code, which the program `xz` stands in for; and what is only asked for where it is installed.
-    external: ['node-liblzma', 'pg-native'],
-    places: { '../../../web/dist': '../web' },
-  });
+  const bundled = await bundleServer(bundle);
   const node = nodeRuntime(project);
   return {
     ...facts,
@@ -56,6 +48,21 @@ export async function buildServer(facts: ServerFacts, bundle: string): Promise<S
     }),
   };
 }
+
+/** The program alone, as it lies in `program` of an installation. Returns the npm packages that are in it. */
+export const bundleServer = (directory: string): Promise<string[]> =>
+  bundleProgram({
+    project,
+    entry: 'packages/server/src/main.ts',
+    directory,
+    target: 'node26',
+    // Native code, which the program `xz` stands in for; and what is only asked for where it is installed.
+    external: ['node-liblzma', 'pg-native'],
+    places: { '../../../web/dist': '../web' },
+  });
+
+/** The command of an installation: it runs the Node beside it. */
+export const serverCommand = join(ownFiles, 'tandem-server');
 
 /** Writes the `.deb` for the architecture of this machine, with its Node inside; returns its path. */
 export async function buildServerDebianPackage(
@@ -132,7 +139,7 @@ async function programFiles({ bundle, node }: ServerParts, root: string): Promis
   );
   return [
     { path: join(root, 'bin/node'), copyOf: node.program, mode: 0o755 },
-    { path: join(root, 'bin/tandem-server'), copyOf: join(ownFiles, 'tandem-server'), mode: 0o755 },
+    { path: join(root, 'bin/tandem-server'), copyOf: serverCommand, mode: 0o755 },
     ...(await filesBelow(bundle, join(root, 'program'))),
     ...web,
   ];
