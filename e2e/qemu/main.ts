@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,12 +6,20 @@ import { openSite, administrator } from './grub/site.ts';
 import { makeOverlay } from './machine/disk-overlay.ts';
 import { machineArguments, machineKinds } from './machine/machine-kinds.ts';
 
-const usage = `Usage: npm run qemu -- shell
+const usage = `Usage: npm run qemu [-- shell]
 
+          updates a virtual device end to end: to what is good, to what is not well, and to a kernel that panics
   shell   a server on this machine, and a virtual device that knows it, with its serial line on this terminal
 `;
 
-if (process.argv[2] !== 'shell' || process.argv.length > 3) {
+const project = join(import.meta.dirname, '..', '..');
+const [command, ...others] = process.argv.slice(2);
+if (command === undefined) {
+  const tests = ['scripts/run-suites.ts', 'e2e-qemu'];
+  const { status } = spawnSync(process.execPath, tests, { cwd: project, stdio: 'inherit' });
+  process.exit(status ?? 1);
+}
+if (command !== 'shell' || others.length > 0) {
   process.stderr.write(usage);
   process.exit(1);
 }

@@ -8,11 +8,13 @@ import { runProgram } from '@tandem/demo';
  * client's packages and the image builder.
  *
  *   full   systemd, the full Debian kernel, an initrd
- *   lean   the cloud kernel, which needs no initrd, and a shell script as the first process (guest-overlay.ts): what an emulated
- *          processor starts in a fraction of the time
+ *   lean   the cloud kernel, which needs no initrd, and a shell script as the first process (guest-overlay.ts); most of the rest is
+ *          removed when the image is made (make-lean): what an emulated processor starts and updates in a fraction of the time
  */
 const packagesOf = {
-  full: 'linux-image-amd64 initramfs-tools systemd systemd-sysv udev kmod iproute2 dosfstools e2fsprogs',
+  full:
+    'linux-image-amd64 initramfs-tools systemd systemd-sysv udev kmod iproute2 dosfstools e2fsprogs fdisk ' +
+    'openssh-server shim-signed grub-efi-amd64-signed mokutil',
   lean: 'linux-image-cloud-amd64 busybox-static kmod iproute2',
 } as const;
 export type DebianKind = keyof typeof packagesOf;

@@ -14,29 +14,35 @@ export interface DeviceOptions extends Partial<Omit<MachineOptions, 'disk'>> {
   /** As it left the factory; it stays as it is. */
   readonly disk: string;
   readonly bus?: Disk['bus'];
+  /** Of its storage; default the size of the image. */
+  readonly storageBytes?: number;
   readonly directory: string;
 }
 
 /** Switches on a device from the factory. Where TANDEM_QEMU_LOGS names a directory, what it says is kept there. */
-export async function startDevice({
-  name,
-  disk,
-  bus = 'nvme',
-  directory,
-  ...hardware
-}: DeviceOptions): Promise<VirtualMachine> {
-  const { size } = await stat(disk);
-  const path = await makeOverlay(
-    disk,
-    join(directory, `${name}.qcow2`),
-    bus === 'sd-card' ? 2 ** Math.ceil(Math.log2(size)) : size,
-  );
+export async function startDevice(options: DeviceOptions): Promise<VirtualMachine> {
+  const { disk, bus, storageBytes = (await stat(disk)).size } = options;
+  const size = bus === 'sd-card' ? 2 ** Math.ceil(Math.log2(storageBytes)) : storageBytes;
+  await makeOverlay(disk, ownDisk(options), size);
+  return startAgain(options);
+}
+
+/** Its own disk, in the format qcow2. */
+export const ownDisk = ({ directory, name }: Pick<DeviceOptions, 'directory' | 'name'>): string =>
+  join(directory, `${name}.qcow2`);
+
+/** Switches a device on with what its disk holds by now. */
+export async function startAgain(options: DeviceOptions): Promise<VirtualMachine> {
+  const { name, directory, bus = 'nvme', disk: _, storageBytes: __, ...hardware } = options;
+  const path = ownDisk(options);
   const machine = await startVirtualMachine({
     kind: 'x86-64',
     ...hardware,
     disk: { path, format: 'qcow2', bus },
   });
-  const log = createWriteStream(join(process.env['TANDEM_QEMU_LOGS'] ?? directory, `${name}.log`));
+  const log = createWriteStream(join(process.env['TANDEM_QEMU_LOGS'] ?? directory, `${name}.log`), {
+    flags: 'a',
+  });
   machine.console.onLine(({ atMs, text }) => log.write(`${(atMs / 1000).toFixed(1)} ${text}\n`));
   return machine;
 }

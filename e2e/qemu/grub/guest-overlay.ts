@@ -30,8 +30,11 @@ const programs: Readonly<Record<string, string>> = {
   'usr/sbin/init': `#!/bin/bash
 # The first process of a virtual device: mounts, network, the client for ever, and a root shell on the serial line.
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root TERM=linux PS1='root@guest:~# '
+# No initrd was there to mount them, nor could the kernel open the console before.
+mount -t devtmpfs dev /dev
+exec < /dev/console > /dev/console 2>&1
 mount -t proc proc /proc
-mountpoint -q /sys || mount -t sysfs sysfs /sys
+mount -t sysfs sysfs /sys
 mount -t tmpfs run /run
 mkdir -p /run/lock
 mount -o remount,rw /
@@ -41,7 +44,7 @@ modprobe -a virtio_pci virtio_net
 ip link set lo up
 ip link set eth0 up
 ip address add 10.0.2.15/24 dev eth0
-while :; do mender-update daemon; sleep 1; done > /run/client.log 2>&1 &
+while :; do mender-update daemon; sleep 1; done > /dev/ttyS0 2>&1 &
 while :; do setsid --ctty --wait bash --noprofile --norc < /dev/ttyS0 > /dev/ttyS0 2>&1; sleep 1; done
 `,
   'usr/sbin/reboot': `#!/bin/sh

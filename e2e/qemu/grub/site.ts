@@ -114,7 +114,7 @@ export async function openSiteFor(guest: Guest, { directory, cache, say }: SiteO
 }
 
 /** The packages a device's owner would install, made here. */
-async function clientPackages(directory: string, node: NodeRuntime): Promise<string[]> {
+export async function clientPackages(directory: string, node: NodeRuntime): Promise<string[]> {
   await mkdir(directory, { recursive: true });
   const bundle = join(directory, 'tandem-update.mjs');
   await buildBundle(bundle);
@@ -126,6 +126,16 @@ async function clientPackages(directory: string, node: NodeRuntime): Promise<str
   ];
 }
 
+const leanOptions = [
+  // Names of devices that need no udev.
+  ['--set', 'storageDevice=/dev/nvme0n1p', '--set', 'persist.machineId=false'],
+  ['--hook', `afterPackages=${join(import.meta.dirname, 'make-lean')}`],
+  ['--set', 'data.sizeMiB=256', '--set', 'rootfs.overheadPercent=5'],
+].flat();
+
+/** Signed programs start where nobody asks for signatures as well. */
+const fullOptions = ['--set', 'data.grow=true', '--set', 'bootloaderSettings={"secureBoot":true}'];
+
 const debianGuest = (kind: DebianKind): Guest => ({
   board: join(import.meta.dirname, 'board.json'),
   deviceType: 'qemux86-64',
@@ -136,8 +146,7 @@ const debianGuest = (kind: DebianKind): Guest => ({
     await writeGuestOverlay(kind, overlay);
     return [
       ['--root', root, '--overlay', overlay],
-      // Names of devices that need no udev.
-      kind === 'lean' ? ['--set', 'storageDevice=/dev/nvme0n1p', '--set', 'persist.machineId=false'] : [],
+      kind === 'lean' ? leanOptions : fullOptions,
       ...packages.map((file) => ['--package', file]),
     ].flat();
   },

@@ -1,8 +1,13 @@
-/** The machines QEMU is asked for. Emulated (TCG) machines; see `accelerator` for the exception. */
+/** The machines QEMU is asked for. Emulated (TCG) machines; see `accelerator` for the exception. Node wants POPCNT of a PC. */
 // prettier-ignore
 export const machineKinds = {
-  'x86-64': { program: 'qemu-system-x86_64',  machine: 'q35',  processor: 'qemu64,-svm,+rdrand,+ssse3,+sse4.1,+sse4.2', firmware: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' },
+  'x86-64': { program: 'qemu-system-x86_64',  machine: 'q35',  processor: 'qemu64,-svm,+rdrand,+ssse3,+sse4.1,+sse4.2,+popcnt', firmware: '/usr/share/OVMF/OVMF_CODE_4M.fd', variables: '/usr/share/OVMF/OVMF_VARS_4M.fd' },
   arm64:    { program: 'qemu-system-aarch64', machine: 'virt', processor: 'cortex-a57',                            firmware: '/usr/share/AAVMF/AAVMF_CODE.fd',  variables: '/usr/share/AAVMF/AAVMF_VARS.fd' },
+} as const;
+
+const secureBoot = {
+  firmware: '/usr/share/OVMF/OVMF_CODE_4M.ms.fd',
+  variables: '/usr/share/OVMF/OVMF_VARS_4M.ms.fd',
 } as const;
 
 /** QEMU's own, of the first card. */
@@ -14,6 +19,8 @@ export type MachineKind = keyof typeof machineKinds;
 export type Firmware =
   /** UEFI; without `variables` what the firmware stores is forgotten at the end. */
   | { readonly kind: 'uefi'; readonly variables?: string }
+  /** The same on a PC, with Microsoft's keys enrolled and Secure Boot enforced. */
+  | { readonly kind: 'uefi-secure-boot' }
   /** One image given by `-bios`, such as a U-Boot; `flash` is the second flash chip (a raw file of 64 MiB on arm64's virt). */
   | { readonly kind: 'image'; readonly path: string; readonly flash?: string };
 
@@ -32,6 +39,8 @@ export interface MachineOptions {
   readonly firmware?: Firmware;
   readonly memoryMiB?: number;
   readonly processors?: number;
+  /** Started at once, by no bootloader: kernel, initrd, and the kernel's command line. */
+  readonly kernel?: { readonly path: string; readonly initrd: string; readonly commandLine: string };
   /** A watchdog of hardware that resets the machine; for the driver of the same name. */
   readonly watchdog?: 'i6300esb';
   /** A raw image that is plugged in as a USB stick from the start. */
@@ -55,7 +64,8 @@ export function machineArguments(options: MachineOptions, monitorPath: string): 
       ? ['-accel', 'tcg,thread=multi', '-cpu', processor]
       : ['-accel', 'kvm', '-cpu', 'host'],
     firmwareArguments(kind, options.firmware ?? { kind: 'uefi' }),
-    diskArguments(options.disk),
+    diskArguments(options.disk, options.kernel === undefined),
+    options.kernel === undefined ? [] : kernelArguments(options.kernel),
     ['-netdev', 'user,id=net0'],
     ['-device', `virtio-net-pci,netdev=net0,romfile=,mac=${options.macAddress ?? usualMacAddress}`],
     ['-object', 'rng-random,id=rng0,filename=/dev/urandom', '-device', 'virtio-rng-pci,rng=rng0'],
@@ -73,6 +83,15 @@ export function machineArguments(options: MachineOptions, monitorPath: string): 
   ].flat();
 }
 
+const kernelArguments = ({ path, initrd, commandLine }: NonNullable<MachineOptions['kernel']>): string[] => [
+  '-kernel',
+  path,
+  '-initrd',
+  initrd,
+  '-append',
+  commandLine,
+];
+
 function firmwareArguments(kind: MachineKind, firmware: Firmware): string[] {
   const flash = (unit: number, path: string, mode: string) => [
     '-drive',
@@ -85,6 +104,17 @@ function firmwareArguments(kind: MachineKind, firmware: Firmware): string[] {
       ...(firmware.flash === undefined ? [] : flash(1, firmware.flash, 'readonly=off')),
     ];
   }
+  if (firmware.kind === 'uefi-secure-boot') {
+    return [
+      ...flash(0, secureBoot.firmware, 'readonly=on'),
+      ...flash(1, secureBoot.variables, 'snapshot=on'),
+      // Only the firmware's own code may write its variables.
+      '-machine',
+      'smm=on',
+      '-global',
+      'driver=cfi.pflash01,property=secure,value=on',
+    ];
+  }
   const standard = machineKinds[kind];
   return [
     ...flash(0, standard.firmware, 'readonly=on'),
@@ -94,14 +124,14 @@ function firmwareArguments(kind: MachineKind, firmware: Firmware): string[] {
   ];
 }
 
-function diskArguments({ path, format, writeLog, bus = 'nvme' }: Disk): string[] {
+function diskArguments({ path, format, writeLog, bus = 'nvme' }: Disk, isBooted: boolean): string[] {
   const contents = (name: string) =>
     `driver=${format},node-name=${name},file.driver=file,file.filename=${path},discard=unmap`;
   const log = `driver=blklogwrites,node-name=disk,file=contents,log.driver=file,log.filename=${writeLog ?? ''}`;
   const nodes = writeLog === undefined ? [contents('disk')] : [contents('contents'), log];
   const devices =
     bus === 'nvme'
-      ? ['nvme,id=disk-device,drive=disk,serial=tandem,bootindex=0']
+      ? [`nvme,id=disk-device,drive=disk,serial=tandem${isBooted ? ',bootindex=0' : ''}`]
       : ['sdhci-pci', 'sd-card,id=disk-device,drive=disk'];
   return [
     ...nodes.flatMap((node) => ['-blockdev', node]),

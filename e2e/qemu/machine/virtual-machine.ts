@@ -34,8 +34,9 @@ export async function startVirtualMachine(options: MachineOptions): Promise<Virt
   const monitorPath = join(directory, 'monitor');
   const started = performance.now();
   const upMs = (): number => Math.round(performance.now() - started);
-  const child = spawn(machineKinds[options.kind].program, machineArguments(options, monitorPath), {
-    // Not detached: what ends this program's group ends the machine.
+  const command = [machineKinds[options.kind].program, ...machineArguments(options, monitorPath)];
+  // However this program ends, the machine ends with it.
+  const child = spawn('setpriv', ['--pdeathsig', 'KILL', '--', ...command], {
     stdio: ['pipe', 'pipe', 'pipe'],
   });
   let said = '';
