@@ -74,7 +74,7 @@ const globalOptions = [
 
 // prettier-ignore
 const updateCommands = {
-  install:          { argument: 'ARTIFACT', options: ['reboot-exit-code', 'stop-before', 'passphrase-file'], meaning: 'Install an artifact from a file or an http(s) address.' },
+  install:          { argument: 'ARTIFACT', options: ['reboot-exit-code', 'stop-before', 'passphrase-file'], meaning: 'Install an artifact from a file, an http(s) address, or - for the standard input.' },
   resume:           { options: ['reboot-exit-code', 'stop-before'], meaning: 'Continue an installation that was stopped or interrupted.' },
   commit:           { options: ['stop-before'], meaning: 'Make the installed update permanent.' },
   rollback:         { options: ['stop-before'], meaning: 'Go back to what was before the update.' },

@@ -105,12 +105,18 @@ export const commands = {
 async function standalone(
   command: StandaloneCommand,
   ground: ClientGround,
-  { print, printProgress, signal }: CommandSurroundings,
+  { print, printProgress, standardInput, signal }: CommandSurroundings,
 ): Promise<number> {
   const { clock, log } = ground.system;
-  const openArtifact = async (url: string, urlSignal: AbortSignal) =>
+  const openByUrl = async (url: string, urlSignal: AbortSignal) =>
     await openUrl(url, { send: await httpOf(ground), clock, log, ...downloadPatience(ground) }, urlSignal);
-  const needs = { ...(await deploymentNeeds(ground)), print, printProgress, openUrl: openArtifact };
+  const needs = {
+    ...(await deploymentNeeds(ground)),
+    print,
+    printProgress,
+    openUrl: openByUrl,
+    standardInput,
+  };
   return await runStandalone(command, needs, signal);
 }
 

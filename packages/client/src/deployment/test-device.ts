@@ -207,8 +207,9 @@ export function testNeeds(
           throw new Error(`EROFS: read-only file system, open '${path}'`);
         await linux.files.writeDurably(path, content, mode);
         if (options.powerCutAfterSaving === undefined || !path.endsWith('tandem-store.json')) return;
-        const { state } = JSON.parse(String(content)) as DeviceRecords;
-        if (state?.Name !== options.powerCutAfterSaving) return;
+        const records = JSON.parse(String(content)) as DeviceRecords;
+        const saved = records.state?.Name ?? records['standalone-state']?.InState;
+        if (saved !== options.powerCutAfterSaving) return;
         options.powerCut?.();
         await die('powerCut');
       },

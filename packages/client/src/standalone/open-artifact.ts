@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises';
+import { addAbortSignal, type Readable } from 'node:stream';
 import { ClientError, wordsOf } from '../client-error.ts';
 
 /** An artifact's bytes, and how many there are when that is known. */
@@ -7,13 +8,25 @@ export interface ArtifactSource {
   readonly sizeBytes?: number | undefined;
 }
 
-/** From an http(s) address, or from a file. Throws `artifactUnreadable` before anything has been changed. */
+/** Where artifacts come from besides files. */
+export interface ArtifactSources {
+  readonly openUrl: (url: string, signal: AbortSignal) => Promise<ArtifactSource>;
+  readonly standardInput: () => Readable;
+}
+
+/**
+ * From an http(s) address, from the standard input (`-` or `/dev/stdin`), or from a file. Throws `artifactUnreadable` before anything
+ * has been changed.
+ */
 export async function openArtifact(
   location: string,
-  openUrl: (url: string, signal: AbortSignal) => Promise<ArtifactSource>,
+  { openUrl, standardInput }: ArtifactSources,
   signal: AbortSignal,
 ): Promise<ArtifactSource> {
   try {
+    // Opened by its path, a pipe that stands still would hold a thread of the process, and with it the end of the process.
+    if (location === '-' || location === '/dev/stdin')
+      return { content: addAbortSignal(signal, standardInput()) };
     if (/^https?:\/\//i.test(location)) return await openUrl(location, signal);
     const file = await open(location, 'r');
     const { size } = await file.stat();

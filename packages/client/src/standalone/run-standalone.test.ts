@@ -1,11 +1,22 @@
 import assert from 'node:assert/strict';
-import { appendFile, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test, type TestContext } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { writeArtifactFile } from '@tandem/artifact';
-import { bootTestDevice, makeTestDevice, removeTestDevice, testNeeds } from '../deployment/test-device.ts';
-import { runStandalone, type StandaloneCommand } from './run-standalone.ts';
+import { deploymentStates } from '../deployment/deployment-states.ts';
+import {
+  bootTestDevice,
+  makeTestDevice,
+  removeTestDevice,
+  testNeeds,
+  type TestDevice,
+} from '../deployment/test-device.ts';
 import { showArtifact, showProvides } from './show-artifact.ts';
+import { runTyped } from './test-command.ts';
 
 const { signal } = new AbortController();
 const useCommitOrRollback = "Use 'commit' to update, or 'rollback' to roll back the update.";
@@ -117,6 +128,14 @@ const stories: readonly Story[] = [
     { run: 'commit', powerCutIn: 'ArtifactCommit_Leave',   expect: [], chain: commit.slice(0, 2), inState: 'ArtifactCommit_Leave' },
     { run: 'rollback',                                    expect: { refused: /Cannot rollback an update that stands in ArtifactCommit_Leave/ } },
     { run: 'resume',                                      expect: ['Committed.'],                       code: 0, chain: commit.slice(2), inState: undefined } ] },
+  { name: 'power cut right after the commit', expectName: 'version-2', steps: [
+    { run: 'install', expect: ['Installing artifact...', installedNotCommitted] },
+    { run: 'commit', powerCutIn: 'Before_ArtifactCommit_Leave', expect: [], chain: commit.slice(0, 2), inState: 'Before_ArtifactCommit_Leave' },
+    { run: 'resume',                                      expect: ['Committed.'],                       code: 0, chain: commit.slice(2), inState: undefined } ] },
+  { name: 'power cut after a rollback', fails: ['ArtifactInstall'], expectName: 'version-1', steps: [
+    { run: 'install', powerCutIn: 'ArtifactFailure_Enter', expect: ['Installing artifact...'], inState: 'ArtifactFailure_Enter',
+      chain: [...stream, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...rollback] },
+    { run: 'resume',                                      expect: [],                                   code: 0, chain: failure, inState: undefined } ] },
   { name: 'power cut while rolling back', expectName: 'version-1', steps: [
     { run: 'install', expect: ['Installing artifact...', installedNotCommitted] },
     { run: 'rollback', powerCutIn: 'ArtifactRollback_Enter', expect: [], chain: [], inState: 'ArtifactRollback_Enter' },
@@ -147,6 +166,15 @@ describe('an update by hand', { concurrency: 6 }, () => {
       assert.equal((await device.records())['artifact-name'], story.expectName);
     });
   }
+
+  test('has its power cut after each record it ever saves', () => {
+    const saved = Object.values(deploymentStates).flatMap((row) => ('inState' in row ? [row.inState] : []));
+    const cut = stories.flatMap(({ steps }) => steps.map(({ powerCutIn }) => powerCutIn));
+    assert.deepEqual(
+      saved.filter((name) => !cut.includes(name)),
+      [],
+    );
+  });
 
   test('is refused for a file that is not there, with nothing changed', async (t) => {
     const device = await commandDevice(t);
@@ -191,13 +219,13 @@ describe('an update by hand', { concurrency: 6 }, () => {
 
   test('is refused while another command runs', async (t) => {
     const device = await commandDevice(t);
-    await writeFile(
-      join(device.directory, 'modules/test-module'),
-      '#!/bin/sh\n[ "$1" = Download ] && sleep 1\nexit 0\n',
-    );
+    const at = (name: string) => join(device.directory, name);
+    const waits = `touch '${at('begun')}'; until [ -e '${at('go-on')}' ]; do sleep 0.02; done`;
+    await writeFile(at('modules/test-module'), `#!/bin/sh\n[ "$1" = Download ] && { ${waits}; }\nexit 0\n`);
     const first = device.type('install');
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    while (!existsSync(at('begun'))) await sleep(20);
     assert.match((await device.type('install')).refused ?? '', /Another update is running/);
+    await writeFile(at('go-on'), '');
     assert.equal((await first).code, 0);
   });
 });
@@ -285,68 +313,46 @@ async function commandDevice(t: TestContext) {
   const device = await makeTestDevice();
   t.after(() => removeTestDevice(device));
   await device.set('answer', 'SupportsRollback', 'Yes');
-  const artifactPath = join(device.directory, 'server', 'artifact.mender');
   return {
     ...device,
     needs: () => testNeeds(device.directory, async () => assert.fail('it reboots')),
-    type: async (typed: string, powerCutIn?: string, artifact = artifactPath) => {
-      const [name = '', ...options] = typed.split(' ');
-      const stopBefore = options.filter((_, index) => options[index - 1] === '--stop-before');
-      const rebootExitCode = options.includes('--reboot-exit-code');
-      const command = { name, artifact, stopBefore, rebootExitCode } as StandaloneCommand;
+    type: async (typed: string, powerCutIn?: string, artifact?: string) => {
       const lines: string[] = [];
       let progress = '';
-      let die: (value: undefined) => void = () => undefined;
-      const dead = new Promise<undefined>((resolve) => {
-        die = resolve;
-      });
-      const needs = testNeeds(device.directory, async () => assert.fail('it reboots'));
-      const { files } = needs.system;
+      let refused: string | undefined;
       const before = (await device.chain()).length;
-      const running = runStandalone(
-        command,
-        {
-          ...needs,
-          system: {
-            ...needs.system,
-            files: {
-              ...files,
-              writeDurably: async (path, content, mode) => {
-                await files.writeDurably(path, content, mode);
-                if (powerCutIn !== undefined && String(content).includes(`"InState": "${powerCutIn}"`)) {
-                  die(undefined);
-                  await new Promise(() => undefined);
-                }
-              },
-            },
-          },
+      let code: number | undefined;
+      if (powerCutIn !== undefined) lines.push(...(await typedUntilPowerCut(device, typed, powerCutIn)));
+      else {
+        const typing = runTyped(device.directory, typed, {
+          artifact,
           print: (line) => lines.push(line),
           printProgress: (text) => {
             progress += text;
           },
-          openUrl: async (url) => {
-            if (!url.startsWith('http://server/')) throw new Error('the server answered 403');
-            const content = await readFile(artifactPath);
-            return {
-              content: (async function* () {
-                yield content;
-              })(),
-              sizeBytes: content.byteLength,
-            };
-          },
-        },
-        signal,
-      );
-      let refused: string | undefined;
-      const code = await Promise.race([running, dead]).catch((error: Error) => {
-        refused = error.message;
-        return undefined;
-      });
-      if (powerCutIn !== undefined) {
-        await rm(join(device.directory, 'data', 'tandem-update.lock'), { force: true });
-        await appendFile(join(device.directory, 'system-log'), '(power cut)\n');
+        });
+        code = await typing.catch((error: Error) => {
+          refused = error.message;
+          return undefined;
+        });
       }
       return { lines, code, refused, progress, chain: (await device.chain()).slice(before) };
     },
   };
+}
+
+/** What a command of a process of its own has said when it was killed, by SIGKILL, with that record saved. */
+async function typedUntilPowerCut(
+  { directory }: TestDevice,
+  typed: string,
+  record: string,
+): Promise<readonly string[]> {
+  const program = join(import.meta.dirname, 'test-command.ts');
+  const child = spawn(process.execPath, [program, directory, record, typed], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.on('data', (text: Buffer) => (said += text.toString()));
+  assert.deepEqual(await once(child, 'close'), [null, 'SIGKILL'], said);
+  return said.split('\n').slice(0, -1);
 }

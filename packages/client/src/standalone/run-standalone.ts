@@ -16,14 +16,14 @@ import { runDeployment } from '../deployment/run-deployment.ts';
 import { fromStandaloneRecord } from '../deployment/saved-deployment.ts';
 import { updateLock } from '../provides-store/update-lock.ts';
 import { installBootstrapArtifact } from './bootstrap-artifact.ts';
-import { openArtifact, withPercent, type ArtifactSource } from './open-artifact.ts';
+import { openArtifact, withPercent, type ArtifactSource, type ArtifactSources } from './open-artifact.ts';
 import { standaloneActions } from './standalone-actions.ts';
 import { tellStory } from './standalone-texts.ts';
 
 export type StandaloneCommand =
   | {
       readonly name: 'install';
-      /** A file, or an http(s) address. */
+      /** A file, an http(s) address, or `-` for the standard input. */
       readonly artifact: string;
       readonly stopBefore: readonly string[];
       readonly rebootExitCode: boolean;
@@ -31,12 +31,11 @@ export type StandaloneCommand =
   | { readonly name: 'resume'; readonly stopBefore: readonly string[]; readonly rebootExitCode: boolean }
   | { readonly name: 'commit' | 'rollback'; readonly stopBefore: readonly string[] };
 
-export interface StandaloneNeeds extends DeploymentNeeds {
+export interface StandaloneNeeds extends DeploymentNeeds, ArtifactSources {
   /** One line of stdout. */
   readonly print: (line: string) => void;
   /** To stderr as it stands. */
   readonly printProgress: (text: string) => void;
-  readonly openUrl: (url: string, signal: AbortSignal) => Promise<ArtifactSource>;
 }
 
 /** 0 done, 1 failed, 2 nothing in progress, 4 done and a reboot is wanted (client contract 2.4). */
@@ -161,7 +160,7 @@ function openOnce(location: string, needs: StandaloneNeeds) {
   let opened: ArtifactSource | undefined;
   return {
     open: async (signal: AbortSignal) => {
-      opened = await openArtifact(location, needs.openUrl, signal);
+      opened = await openArtifact(location, needs, signal);
     },
     content: (stop: AbortSignal): AsyncIterable<Uint8Array> => {
       if (opened === undefined) return nothing();
