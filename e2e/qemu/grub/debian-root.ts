@@ -66,7 +66,7 @@ export async function makeDebianRoot(kind: DebianKind, directory: string): Promi
   );
   if (isThere) return path;
   await mkdir(directory, { recursive: true });
-  await runProgram('mmdebstrap', [...command, `${path}.new.tar`], { timeoutMs: 600_000 });
+  await runProgram('mmdebstrap', [...command, `${path}.new.tar`], { timeoutMs: 1_200_000 });
   await rename(`${path}.new.tar`, path);
   return path;
 }

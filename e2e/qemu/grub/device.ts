@@ -6,8 +6,8 @@ import type { Disk, MachineOptions } from '../machine/machine-kinds.ts';
 import { startVirtualMachine, type VirtualMachine } from '../machine/virtual-machine.ts';
 
 /** Emulated machines on whatever machine this is: limits are there only to end what hangs. */
-export const limitMs = 600_000;
-export const patience = { timeout: 900_000 };
+export const limitMs = 900_000;
+export const patience = { timeout: 1_800_000 };
 
 export interface DeviceOptions extends Partial<Omit<MachineOptions, 'disk'>> {
   readonly name: string;
