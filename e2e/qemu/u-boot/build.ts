@@ -14,7 +14,7 @@ import { existsSync } from 'node:fs';
 import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { runProgram } from '@tandem/demo';
-import { debianArchive } from './debian-archive.ts';
+import { debianArchive } from '../small-guest/debian-archive.ts';
 import { configurationText, uBoots, type UBootConfiguration, type UBootName } from './configurations.ts';
 
 /** A U-Boot that was built. */

@@ -9,7 +9,7 @@ const limitMs = 300_000;
  * The Debian archive this machine uses, through an apt of its own in `directory`: the machine's sources, read for another processor or for source
  * packages, and none of its state. `fetch` leaves what it fetched in `directory`.
  */
-export async function debianArchive(directory: string, what: 'arm64' | 'sources') {
+export async function debianArchive(directory: string, what: 'amd64' | 'arm64' | 'sources') {
   for (const part of ['sources', 'lists/partial', 'cache/archives/partial'])
     await mkdir(join(directory, part), { recursive: true });
   await writeFile(join(directory, 'status'), '');
@@ -27,12 +27,12 @@ export async function debianArchive(directory: string, what: 'arm64' | 'sources'
     ['Dir::State::status', join(directory, 'status')],
     ['Dir::Cache', join(directory, 'cache')],
     // The sources may name this machine's own processor; what is asked for by name is found all the same.
-    ...(what === 'arm64'
-      ? [
-          ['APT::Architecture', 'arm64'],
-          ['APT::Architectures', 'arm64'],
-        ]
-      : []),
+    ...(what === 'sources'
+      ? []
+      : [
+          ['APT::Architecture', what],
+          ['APT::Architectures', what],
+        ]),
   ].flatMap(([name, value]) => ['-o', `${String(name)}=${String(value)}`]);
   const apt = (program: string, ...args: string[]) =>
     // Files come to where apt-get is run.
