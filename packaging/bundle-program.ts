@@ -29,9 +29,10 @@ export async function bundleProgram({
   external,
   places = {},
 }: ProgramBundle): Promise<string[]> {
-  await rm(directory, { recursive: true, force: true });
   const entries = new Set([resolve(project, entry)]);
   for (;;) {
+    // Each time: the pieces of a program that did not know of its worker have other names than those of one that does.
+    await rm(directory, { recursive: true, force: true });
     const workers = new Set<string>();
     const { metafile } = await runEsbuild({
       absWorkingDir: project,
