@@ -134,6 +134,20 @@ describe('an image is refused before anything is written, and the message says w
     assert.equal(status, 1);
   });
 
+  test('a disk image without a root file system', async () => {
+    const disk = join(directory, 'no-root.img');
+    // An MBR with one partition of Linux, from sector 2048 on, in which there is nothing.
+    const image = Buffer.alloc(2 << 20);
+    image[446 + 4] = 0x83;
+    image.writeUInt32LE(2048, 446 + 8);
+    image.writeUInt32LE(1024, 446 + 12);
+    image.writeUInt16LE(0xaa55, 510);
+    await writeFile(disk, image);
+    const { status, err } = await plan('', '--disk-image', disk);
+    assert.match(err, /none of its 1 partitions is an ext4 with \/etc\/os-release/);
+    assert.equal(status, 1);
+  });
+
   test('a disk image that is compressed', async () => {
     const disk = join(directory, 'disk.img.xz');
     await writeFile(disk, Buffer.from('fd377a585a00000000', 'hex'));
