@@ -17,7 +17,7 @@ const parts = {
 type Part = keyof typeof parts;
 
 const stop = new AbortController();
-process.once('SIGINT', () => stop.abort());
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort());
 
 const isPart = (name: string): name is Part => Object.hasOwn(parts, name);
 

@@ -7,70 +7,78 @@ import type { ReleaseName } from './releases.ts';
  */
 export interface CutPoint {
   readonly line: RegExp;
-  /** The line counts only behind one of these. */
-  readonly behind?: RegExp;
   readonly withinMs: number;
-  /** Installed when the power goes: one that is committed, one that is not well, or one that panics. */
-  readonly release: ReleaseName;
-  /** How the deployment must end. `either`: before it or behind it, both are good ends. */
-  readonly ends: 'success' | 'failure' | 'either';
 }
 
 // prettier-ignore
 export const cutPoints = {
   // ---- into the inactive partition
-  'download begins':            { release: 'guest-2',      line: /Entering state Download"/,                withinMs: 1000, ends: 'success' },
-  'the image begins':           { release: 'guest-2',      line: /Writing \S+, \d+ bytes, to/,              withinMs: 2000, ends: 'success' },
-  'half of the image':          { release: 'guest-2',      line: / 50% of /,                                withinMs: 1500, ends: 'success' },
-  'flush and read back':        { release: 'guest-2',      line: / 100% of /,                               withinMs: 2500, ends: 'success' },
-  'the image is whole':         { release: 'guest-2',      line: /Wrote \/dev/,                             withinMs: 300,  ends: 'either' },
-  'install is recorded':        { release: 'guest-2',      line: /Entering state ArtifactInstall_Enter"/,   withinMs: 300,  ends: 'either' },
-  'the flag is turned':         { release: 'guest-2',      line: /Entering state ArtifactInstall"/,         withinMs: 300,  ends: 'either' },
-  'the flag stands':            { release: 'guest-2',      line: /The next boot tries/,                     withinMs: 300,  ends: 'either' },
+  'download begins':           { line: /Entering state Download"/,                    withinMs: 1000 },
+  'the image begins':          { line: /Writing \S+, \d+ bytes, to/,                  withinMs: 2000 },
+  'half of the image':         { line: / 50% of /,                                    withinMs: 1500 },
+  'flush and read back':       { line: / 100% of /,                                   withinMs: 2500 },
+  'the image is whole':        { line: /Wrote \/dev/,                                 withinMs: 300 },
+  'install is recorded':       { line: /Entering state ArtifactInstall_Enter"/,       withinMs: 300 },
+  'the flag is turned':        { line: /Entering state ArtifactInstall"/,             withinMs: 300 },
+  'the flag stands':           { line: /The next boot tries/,                         withinMs: 300 },
   // ---- into the new root file system
-  'the reboot is recorded':     { release: 'guest-2',      line: /Entering state ArtifactReboot_Enter"/,    withinMs: 300,  ends: 'either' },
-  'the device shuts down':      { release: 'guest-2',      line: /msg="Rebooting"/,                         withinMs: 2000, ends: 'either' },
-  'reset':                      { release: 'guest-2',      line: /reboot: Restarting system/,               withinMs: 3000, ends: 'either' },
-  'GRUB counts the trial':      { release: 'guest-2',      line: /BdsDxe: starting/, behind: /reboot: Restarting system/, withinMs: 1500, ends: 'either' },
-  'GRUB starts the trial':      { release: 'guest-2',      line: /^Tandem: starting partition 3/,           withinMs: 1000, ends: 'failure' },
-  'the kernel of the trial':    { release: 'guest-2',      line: /^Tandem: starting partition 3/,           withinMs: 8000, ends: 'failure' },
-  'the client of the trial':    { release: 'guest-2',      line: /Entering state ArtifactVerifyReboot"/,    withinMs: 1000, ends: 'either' },
+  'the reboot is recorded':    { line: /Entering state ArtifactReboot_Enter"/,        withinMs: 300 },
+  'the device shuts down':     { line: /msg="Rebooting"/,                             withinMs: 2000 },
+  'reset':                     { line: /reboot: Restarting system/,                   withinMs: 3000 },
+  'GRUB reads and counts':     { line: /BdsDxe: starting/,                            withinMs: 1500 },
+  'GRUB starts the trial':     { line: /^Tandem: starting partition 3/,               withinMs: 1000 },
+  'the kernel of the trial':   { line: /^Tandem: starting partition 3/,               withinMs: 8000 },
+  'the client of the trial':   { line: /Entering state ArtifactVerifyReboot"/,        withinMs: 1000 },
   // ---- commit
-  'commit is recorded':         { release: 'guest-2',      line: /Entering state ArtifactCommit_Enter"/,    withinMs: 300,  ends: 'either' },
-  'commit':                     { release: 'guest-2',      line: /Entering state ArtifactCommit"/,          withinMs: 300,  ends: 'either' },
-  'after commit':               { release: 'guest-2',      line: /Entering state AfterCommit"/,             withinMs: 300,  ends: 'success' },
-  'what it provides is saved':  { release: 'guest-2',      line: /Entering state SaveProvides"/,            withinMs: 200,  ends: 'success' },
-  'cleanup':                    { release: 'guest-2',      line: /Entering state Cleanup"/,                 withinMs: 200,  ends: 'success' },
-  'the end is reported':        { release: 'guest-2',      line: /Reported success/,                        withinMs: 200,  ends: 'success' },
-  // ---- the client's way back
-  'rollback is recorded':       { release: 'guest-unwell', line: /Entering state ArtifactRollback_Enter"/,  withinMs: 300,  ends: 'failure' },
-  'the flag is turned back':    { release: 'guest-unwell', line: /Entering state ArtifactRollback"/,        withinMs: 300,  ends: 'failure' },
-  'the flag stands back':       { release: 'guest-unwell', line: /The next boot goes back/,                 withinMs: 300,  ends: 'failure' },
-  'the reboot back':            { release: 'guest-unwell', line: /Entering state ArtifactRollbackReboot"/,  withinMs: 3000, ends: 'failure' },
-  'the client is back':         { release: 'guest-unwell', line: /Entering state ArtifactVerifyRollbackReboot"/, withinMs: 300, ends: 'failure' },
-  'cleanup of a failure':       { release: 'guest-unwell', line: /Entering state Cleanup"/,                 withinMs: 200,  ends: 'failure' },
-  // ---- GRUB's way back
-  'panic':                      { release: 'guest-panics', line: /Kernel panic/,                            withinMs: 2000, ends: 'failure' },
-  'GRUB goes back':             { release: 'guest-panics', line: /^Tandem: ROLLBACK/,                       withinMs: 300,  ends: 'failure' },
+  'commit is recorded':        { line: /Entering state ArtifactCommit_Enter"/,        withinMs: 300 },
+  'commit':                    { line: /Entering state ArtifactCommit"/,              withinMs: 300 },
+  'after commit':              { line: /Entering state AfterCommit"/,                 withinMs: 300 },
+  'what it provides is saved': { line: /Entering state SaveProvides"/,                withinMs: 200 },
+  'cleanup':                   { line: /Entering state Cleanup"/,                     withinMs: 200 },
+  'the end is reported':       { line: /Reported (success|failure)/,                  withinMs: 200 },
+  // ---- back
+  'rollback is recorded':      { line: /Entering state ArtifactRollback_Enter"/,      withinMs: 300 },
+  'the flag is turned back':   { line: /Entering state ArtifactRollback"/,            withinMs: 300 },
+  'the flag stands back':      { line: /The next boot goes back/,                     withinMs: 300 },
+  'the reboot back':           { line: /Entering state ArtifactRollbackReboot"/,      withinMs: 3000 },
+  'the client is back':        { line: /Entering state ArtifactVerifyRollbackReboot"/, withinMs: 300 },
+  'panic':                     { line: /Kernel panic/,                                withinMs: 2000 },
+  'GRUB goes back':            { line: /^Tandem: ROLLBACK/,                           withinMs: 300 },
 } as const satisfies Readonly<Record<string, CutPoint>>;
 export type CutName = keyof typeof cutPoints;
 
-export interface ChosenCut {
-  readonly afterMs: number;
-  /** Every third time the power goes once more, so long after it came back. */
-  readonly againMs: number | undefined;
+/** One update and the cuts in it, each in what the device does after the one before. */
+export interface CutRun {
+  /** One that is committed, one that is not well, or one that panics. */
+  readonly release: ReleaseName;
+  readonly cuts: readonly CutName[];
+  /** How the deployment must end. `either`: the last cut may fall on either side of the flag, and both are good ends. */
+  readonly ends: 'success' | 'failure' | 'either';
 }
 
-const againWithinMs = 20_000;
+// prettier-ignore
+export const cutRuns: readonly CutRun[] = [
+  { release: 'guest-2',      ends: 'success', cuts: ['download begins', 'the image begins', 'half of the image', 'flush and read back'] },
+  { release: 'guest-2',      ends: 'either',  cuts: ['GRUB reads and counts', 'the flag stands', 'GRUB reads and counts'] },
+  { release: 'guest-2',      ends: 'success', cuts: ['after commit', 'what it provides is saved', 'cleanup', 'the end is reported'] },
+  { release: 'guest-2',      ends: 'either',  cuts: ['commit', 'what it provides is saved', 'the end is reported'] },
+  { release: 'guest-unwell', ends: 'failure', cuts: ['the flag is turned back', 'cleanup', 'the end is reported'] },
+  { release: 'guest-2',      ends: 'either',  cuts: ['the reboot is recorded', 'GRUB starts the trial', 'GRUB goes back'] },
+  { release: 'guest-2',      ends: 'either',  cuts: ['the flag is turned', 'GRUB reads and counts', 'the kernel of the trial'] },
+  { release: 'guest-panics', ends: 'failure', cuts: ['panic', 'GRUB goes back', 'the flag is turned back', 'cleanup'] },
+  { release: 'guest-2',      ends: 'either',  cuts: ['reset', 'GRUB reads and counts', 'the client of the trial'] },
+  { release: 'guest-unwell', ends: 'failure', cuts: ['the flag stands back', 'the client is back', 'cleanup'] },
+  { release: 'guest-2',      ends: 'either',  cuts: ['the image is whole', 'install is recorded', 'the flag is turned back'] },
+  { release: 'guest-2',      ends: 'either',  cuts: ['the device shuts down', 'the kernel of the trial', 'GRUB goes back'] },
+  { release: 'guest-unwell', ends: 'failure', cuts: ['rollback is recorded', 'GRUB goes back', 'cleanup'] },
+  { release: 'guest-2',      ends: 'either',  cuts: ['commit is recorded', 'GRUB goes back', 'the end is reported'] },
+  { release: 'guest-unwell', ends: 'failure', cuts: ['the reboot back', 'GRUB reads and counts', 'the client is back'] },
+];
 
-/** The same for the same seed, name and round. */
-export function chooseCut(seed: string, name: CutName, round: number): ChosenCut {
+/** How long after its line a cut comes: the same for the same seed, run and place in it. */
+export function chooseMoment(seed: string, run: number, place: number, { withinMs }: CutPoint): number {
   const digest = createHash('sha256')
-    .update(`${seed}\0${name}\0${String(round)}`)
+    .update(`${seed}\0${String(run)}\0${String(place)}`)
     .digest();
-  const share = (index: number): number => digest.readUInt32LE(index * 4) / 2 ** 32;
-  return {
-    afterMs: Math.floor(share(0) * cutPoints[name].withinMs),
-    againMs: share(1) < 1 / 3 ? Math.floor(share(2) * againWithinMs) : undefined,
-  };
+  return Math.floor((digest.readUInt32LE(0) / 2 ** 32) * withinMs);
 }
