@@ -16,7 +16,7 @@ import { linuxProcesses } from '../system/linux-processes.ts';
 import type { Clock } from '../system/system.ts';
 import { authenticate } from './authenticate.ts';
 import { connectToServer, type ServerConnectionOptions } from './connect-to-server.ts';
-import { sendHttp, type HttpLimits } from './http-exchange.ts';
+import { exchange, sendHttp, type HttpLimits } from './http-exchange.ts';
 import { retryAfterMs } from './retry-after.ts';
 import { keepSession } from './session-source.ts';
 import { loadTrust, type TrustOptions } from './tls-trust.ts';
@@ -397,6 +397,23 @@ describe('asking for a deployment', () => {
       code: 'badAnswer',
       message: /longer than/,
     });
+  });
+
+  test('does not wait for an answer that comes a byte now and then', async (context) => {
+    const server = await listen(context, (_request, _body, response) => {
+      const more = setInterval(() => response.write(' '), 20);
+      response.once('close', () => clearInterval(more));
+    });
+    const trust = await loadTrust(files, plainTrust, () => undefined);
+    const limits = { connectMs: 1000, answerMs: 300, idleMs: 200 };
+    const asking = exchange(
+      sendHttp(trust, 'Mender/1.2.3', limits),
+      { method: 'GET', url: server.url },
+      65_536,
+      forever,
+      limits,
+    );
+    await assert.rejects(asking, { code: 'unreachable', message: /not whole within 0\.3 s/ });
   });
 });
 

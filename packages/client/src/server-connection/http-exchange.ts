@@ -112,7 +112,7 @@ function sendOnce(trust: HttpTrust, userAgent: string, limits: HttpLimits): Send
   };
 }
 
-/** Sends a request and reads the whole answer, which may have at most `maxBodyBytes`. */
+/** Sends a request and reads the whole answer, which may have at most `maxBodyBytes` and take at most `answerMs` behind its head. */
 export async function exchange(
   send: SendHttp,
   request: HttpRequest,
@@ -123,15 +123,26 @@ export async function exchange(
   const response = await send(request, signal);
   const chunks: Uint8Array[] = [];
   let total = 0;
-  for await (const chunk of readBody(response, request.url, signal, limits)) {
-    total += chunk.length;
-    if (total > maxBodyBytes) {
-      throw new ClientError(
-        'badAnswer',
-        `Cannot use the answer to ${request.method} ${withoutQuery(request.url)}: it is longer than ${maxBodyBytes} bytes.`,
-      );
+  // An answer that comes a byte now and then is never idle.
+  const tooLate = setTimeout(() => {
+    const reason = `it was not whole within ${limits.answerMs / 1000} s`;
+    response.destroy(
+      new ClientError('unreachable', `The answer from ${withoutQuery(request.url)} broke off: ${reason}.`),
+    );
+  }, limits.answerMs);
+  try {
+    for await (const chunk of readBody(response, request.url, signal, limits)) {
+      total += chunk.length;
+      if (total > maxBodyBytes) {
+        throw new ClientError(
+          'badAnswer',
+          `Cannot use the answer to ${request.method} ${withoutQuery(request.url)}: it is longer than ${maxBodyBytes} bytes.`,
+        );
+      }
+      chunks.push(chunk);
     }
-    chunks.push(chunk);
+  } finally {
+    clearTimeout(tooLate);
   }
   return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
 }

@@ -63,6 +63,21 @@ const cutAfter =
     setTimeout(() => response.destroy(), 20);
   };
 
+/** Gives so many pieces of a size over one connection, each when the one before may have arrived. */
+const inPiecesOf =
+  (bytes: number, count: number): Turn =>
+  (response, start) => {
+    writeHead(response, start);
+    const end = Math.min(start + bytes * count, content.length);
+    const more = (at: number) => {
+      if (response.destroyed) return;
+      if (at >= end) return void (end === content.length ? response.end() : undefined);
+      response.write(content.subarray(at, at + bytes));
+      setTimeout(more, 5, at + bytes);
+    };
+    more(start);
+  };
+
 const answering =
   (status: number, headers: Record<string, string> = {}): Turn =>
   (response) => {
@@ -120,6 +135,46 @@ describe('a download', () => {
     });
     assert.deepEqual(waits, [3000, 12_000, 48_000, 60_000, 60_000]);
     assert.equal(server.ranges.length, 6);
+  });
+
+  test('by a line that gives a byte now and then is given up after an hour, however it comes', async (context) => {
+    for (const [how, turn] of [
+      ['each by a connection of its own', cutAfter(1)],
+      ['over one that stays', inPiecesOf(1, 500)],
+    ] as const) {
+      const server = await serve(context, turn);
+      // A minute passes whenever it is looked at.
+      let now = 0;
+      const clock = { now: () => (now += 60_000), sleep: () => Promise.resolve() };
+      const { bytes, chunks } = await fetchAll(server.url, { clock });
+      await assert.rejects(
+        bytes(),
+        { code: 'downloadFailed', message: /no more than \d+ bytes came in an hour/ },
+        how,
+      );
+      assert.ok(chunks.length >= 20 && chunks.length <= 60, `${chunks.length} minutes, ${how}`);
+    }
+  });
+
+  test('is not given up for a clock that was set meanwhile, nor for a reader that takes hours', async (context) => {
+    for (const setBy of [50, -50]) {
+      const server = await serve(context, inPiecesOf(100_000, 3));
+      let now = Date.UTC(1990, 0, 1);
+      const clock = { now: () => now, sleep: () => Promise.resolve() };
+      const download = resumableDownload(
+        { uri: server.url },
+        { send: agentless, clock, log: () => undefined, attempts: 3, longestWaitMs: 1 },
+        forever,
+      );
+      let total = 0;
+      const years = 365 * 86_400_000;
+      for await (const chunk of download) {
+        total += chunk.length;
+        now += 5 * 3_600_000;
+        setImmediate(() => (now += setBy * years));
+      }
+      assert.equal(total, content.length);
+    }
   });
 
   test('waits no longer than the configuration says', async (context) => {

@@ -50,6 +50,12 @@ export interface ArtifactRest {
 /** Waits before attempts to go on: 3 s, 12 s, 48 s, then 60 s each. */
 const resumeWaits = { firstMs: 3_000, factor: 4, longestMs: 60_000 } as const;
 
+/**
+ * The least that must come in so much waiting for the network; a line that gives a byte now and then would otherwise keep a deployment for
+ * years. Attempts that bring nothing are counted instead. What the reader takes its time for does not count.
+ */
+const slowest = { bytes: 256 * 1024, withinMs: 3_600_000 } as const;
+
 /** Answers that a link gets which has expired or was withdrawn. */
 const refusedLink: ReadonlySet<number | undefined> = new Set([401, 403, 404, 410]);
 
@@ -58,7 +64,8 @@ const refusedLink: ReadonlySet<number | undefined> = new Set([401, 403, 404, 410
  * often as it takes while each attempt brings at least a byte; `attempts` in a row may bring none. The server must then answer
  * with exactly the bytes asked for, of the same whole: same length, same ETag (or Last-Modified, where there is no ETag).
  *
- * A server that cannot be reached at the first request, or is busy, is waited for in the same way.
+ * A server that cannot be reached at the first request, or is busy, is waited for in the same way. A line that gives less than 256 KiB in
+ * an hour is given up.
  *
  * Throws `ClientError`: `refused` for another answer than 200 to the first request, `artifactChanged` when the whole is not the one
  * that was begun, so that it can only be fetched from its first byte, and `downloadFailed` for anything else after that.
@@ -88,6 +95,8 @@ interface Line {
   fruitless: number;
   /** A new link was asked for, and nothing has come by it yet. */
   renewed: boolean;
+  /** Since `slowest.bytes` had come last: how much has, and how long was waited for it. */
+  readonly pace: { bytes: number; waitedMs: number };
 }
 
 const newLine = (request: ArtifactRequest, options: DownloadOptions): Line => ({
@@ -97,6 +106,7 @@ const newLine = (request: ArtifactRequest, options: DownloadOptions): Line => ({
   identity: request.resume?.identity,
   fruitless: 0,
   renewed: false,
+  pace: { bytes: 0, waitedMs: 0 },
 });
 
 /** The bytes from `begin` up to `end`; undefined: all there are. */
@@ -106,19 +116,25 @@ async function* span(
   end: number | undefined,
   signal: AbortSignal,
 ): AsyncGenerator<Uint8Array> {
+  const { clock, limits = httpLimits } = line.options;
   let offset = begin;
   let begun = false;
   for (;;) {
     try {
+      let waitsSince = clock.now();
       const response = await answer(line, offset, end, signal);
       begun = true;
-      for await (const chunk of readBody(response, line.uri, signal, line.options.limits ?? httpLimits)) {
+      for await (const chunk of readBody(response, line.uri, signal, limits)) {
         const last = end ?? line.identity?.totalBytes ?? Infinity;
         if (chunk.length > last - offset) throw tooMuch(line.uri, last);
+        // No wait was longer than that; it is the clock that was set.
+        const waitedMs = Math.min(Math.max(clock.now() - waitsSince, 0), limits.connectMs + limits.answerMs);
+        assertPace(line, chunk.length, waitedMs);
         offset += chunk.length;
         line.fruitless = 0;
         line.renewed = false;
         yield chunk;
+        waitsSince = clock.now();
       }
       const last = end ?? line.identity?.totalBytes;
       if (last === undefined || offset === last) return;
@@ -146,11 +162,25 @@ async function waitToGoOn(line: Line, offset: number, error: ClientError, signal
   }
   const { firstMs, factor, longestMs } = resumeWaits;
   const waitMs = Math.min(firstMs * factor ** line.fruitless, longestMs, longestWaitMs);
+  if (line.fruitless === 0) line.pace.waitedMs += waitMs;
   line.fruitless += 1;
   const where =
     line.identity === undefined ? 'from the beginning' : `at byte ${offset} of ${line.identity.totalBytes}`;
   log('warning', `${error.message} Resuming the download ${where} in ${waitMs / 1000} s.`);
   await clock.sleep(waitMs, signal);
+}
+
+/** Counts what has come; throws `downloadFailed` when that is too little for the time. */
+function assertPace({ pace, uri }: Line, bytes: number, waitedMs: number): void {
+  pace.bytes += bytes;
+  pace.waitedMs += waitedMs;
+  if (pace.bytes >= slowest.bytes) Object.assign(pace, { bytes: 0, waitedMs: 0 });
+  else if (pace.waitedMs > slowest.withinMs) {
+    throw new ClientError(
+      'downloadFailed',
+      `Giving up on the download of ${withoutQuery(uri)}: no more than ${pace.bytes} bytes came in an hour.`,
+    );
+  }
 }
 
 /** An answer whose body is the bytes from `offset` up to `end` of the artifact that was begun. */
