@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createUBootEnvironment, uBootEnvironment } from '@tandem/boot-environment';
 
@@ -91,12 +91,16 @@ export async function makeVirtualDevice({
   };
 
   /** Boots and runs the client until it reboots, ends by itself, or `enough` says so. */
-  const bootUntil = async (enough: (log: string) => boolean, ending: NodeJS.Signals): Promise<BootEnd> => {
+  const bootUntil = async (
+    enough: (log: string) => boolean,
+    ending: NodeJS.Signals,
+    words: readonly string[] = ['daemon'],
+  ): Promise<BootEnd> => {
     await bootloader();
     await rm(at('rebooting'), { force: true });
     // The bundle runs on older Nodes than the tests: TANDEM_CLIENT_NODE names another.
     const node = process.env['TANDEM_CLIENT_NODE'] ?? process.execPath;
-    const client = spawn(node, [program, 'daemon'], {
+    const client = spawn(node, [program, ...words], {
       env: {
         PATH: `${at('bin')}:${process.env['PATH']}`,
         MENDER_CONF_DIR: at('etc'),
@@ -123,5 +127,21 @@ export async function makeVirtualDevice({
   };
   /** The same, ended in the usual way when it is enough; gives the log. */
   const boot = async (enough: (log: string) => boolean) => (await bootUntil(enough, 'SIGTERM')).log;
-  return { boot, bootUntil, bootloader, environment, partitions, active, at };
+  /** `daemon --once`, as a timer starts it: until it ends by itself or by the reboot. */
+  const bootOnce = (enough: (log: string) => boolean = () => false) =>
+    bootUntil(enough, 'SIGTERM', ['daemon', '--once']);
+  return { boot, bootOnce, bootUntil, bootloader, environment, partitions, active, at };
+}
+
+/** Command lines of the processes of this device that live: the client itself, and whatever it or a program of its has started. */
+export async function processesOf(home: string): Promise<readonly string[]> {
+  const found: string[] = [];
+  for (const pid of await readdir('/proc')) {
+    // The client's environment goes on to all it starts, and names the device. What has ended meanwhile has none.
+    const environment = await readFile(join('/proc', pid, 'environ'), 'utf8').catch(() => '');
+    if (!environment.includes(`MENDER_CONF_DIR=${home}/`)) continue;
+    const words = await readFile(join('/proc', pid, 'cmdline'), 'utf8').catch(() => '');
+    found.push(words.replaceAll('\0', ' ').trim());
+  }
+  return found;
 }
