@@ -1,14 +1,12 @@
 import assert from 'node:assert/strict';
 import { createHash, generateKeyPairSync, randomBytes } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after, before, describe, test } from 'node:test';
+import { after, before, describe, test, type TestContext } from 'node:test';
 import { rootfsImage, signerFromPrivateKey, writeArtifactFile } from '@tandem/artifact';
 import { buildBundle } from '../../build-bundle.ts';
+import { startArtifactServer } from './artifact-server.ts';
 import { makeVirtualDevice } from './virtual-device.ts';
 
 /**
@@ -33,19 +31,19 @@ const strangerKeys = generateKeyPairSync('ec', {
   privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
 });
 
-async function packArtifact(name: string, privateKey: string): Promise<string> {
+async function packArtifact(name: string, privateKey: string): Promise<Buffer> {
   const path = join(directory, `${name}.mender`);
   const source = { name: 'rootfs.ext4', sizeBytes: image.length, open: () => chunksOf(image) };
   await writeArtifactFile(
     {
-      artifactName: name,
+      artifactName: 'version-2',
       depends: { deviceTypes: ['virtual'] },
-      payload: rootfsImage({ artifactName: name, image: source }),
+      payload: rootfsImage({ artifactName: 'version-2', image: source }),
     },
     path,
     { compression: 'gzip', signer: signerFromPrivateKey(privateKey) },
   );
-  return path;
+  return readFile(path);
 }
 
 async function* chunksOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
@@ -53,57 +51,10 @@ async function* chunksOf(bytes: Buffer): AsyncGenerator<Uint8Array> {
     yield await Promise.resolve(bytes.subarray(at, at + 65_536));
 }
 
-/** A server that accepts the device and offers one deployment until it has ended; the first download breaks off halfway. */
-async function standInServer(artifact: string, artifactName: string) {
-  const seen = { statuses: [] as string[], log: '', inventory: '', ranges: [] as (string | undefined)[] };
-  const size = (await stat(artifact)).size;
-  const server = createServer((request, response) => {
-    const chunks: Buffer[] = [];
-    request.on('data', (chunk: Buffer) => chunks.push(chunk));
-    request.on('end', () => {
-      const body = Buffer.concat(chunks).toString();
-      const path = request.url ?? '';
-      const over = seen.statuses.some((status) => status === 'success' || status === 'failure');
-      if (path.endsWith('/auth_requests')) response.end('a.token');
-      else if (path.endsWith('/inventory/device/attributes')) {
-        seen.inventory = body;
-        response.end();
-      } else if (path.endsWith('/deployments/next')) {
-        if (over) response.writeHead(204).end();
-        else {
-          const source = {
-            uri: `http://${request.headers.host}/artifact?secret`,
-            expire: '2099-01-01T00:00:00Z',
-          };
-          const offered = { artifact_name: artifactName, device_types_compatible: ['virtual'], source };
-          response.end(JSON.stringify({ id: 'deployment-1', artifact: offered }));
-        }
-      } else if (path.endsWith('/deployment-1/status')) {
-        seen.statuses.push((JSON.parse(body) as { status: string }).status);
-        response.writeHead(204).end();
-      } else if (path.endsWith('/deployment-1/log')) {
-        seen.log = body;
-        response.writeHead(204).end();
-      } else if (path.startsWith('/artifact?secret')) {
-        seen.ranges.push(request.headers.range);
-        const start = Number(/^bytes=(\d+)-/.exec(request.headers.range ?? '')?.[1] ?? '0');
-        response.writeHead(start === 0 ? 200 : 206, {
-          'Content-Length': size - start,
-          ...(start === 0 ? {} : { 'Content-Range': `bytes ${start}-${size - 1}/${size}` }),
-        });
-        const end = seen.ranges.length === 1 ? Math.floor(size / 2) : size - 1;
-        createReadStream(artifact, { start, end })
-          .on('end', () => seen.ranges.length === 1 && setTimeout(() => response.destroy(), 50))
-          .pipe(response, { end: end === size - 1 });
-      } else response.writeHead(404).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  after(() => {
-    server.closeAllConnections();
-    server.close();
-  });
-  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`, seen };
+async function serverOf(t: TestContext, artifact: Buffer) {
+  const server = await startArtifactServer(artifact);
+  t.after(server.close);
+  return server;
 }
 
 const deviceOf = (name: string, serverUrl: string) =>
@@ -117,17 +68,23 @@ const deviceOf = (name: string, serverUrl: string) =>
   });
 
 describe('a device in managed mode', () => {
-  let good: string;
+  let good: Buffer;
   before(async () => {
     await buildBundle(program);
     await writeFile(publicKeyPath, keys.publicKey);
-    good = await packArtifact('version-2', keys.privateKey);
+    good = await packArtifact('good', keys.privateKey);
   });
 
-  test('downloads, installs into the other partition, reboots into it and commits', async () => {
-    const server = await standInServer(good, 'version-2');
+  test('downloads, installs into the other partition, reboots into it and commits', async (t) => {
+    const server = await serverOf(t, good);
+    const half = Math.floor(good.length / 2);
+    server.behaviour.cutAt = half;
     const device = await deviceOf('commits', server.url);
-    const done = () => server.seen.inventory.includes('version-2');
+    const done = () => {
+      // The first download breaks off halfway.
+      if (server.seen.servedBytes >= half) server.behaviour.cutAt = Infinity;
+      return server.seen.inventory.includes('version-2');
+    };
     const log = await device.boot(done);
     assert.deepEqual(server.seen.statuses, ['downloading', 'installing', 'rebooting'], log);
     assert.equal(server.seen.ranges.length, 2, 'the broken download was taken up again');
@@ -159,8 +116,8 @@ describe('a device in managed mode', () => {
     assert.equal(values['rootfs-image.checksum'], createHash('sha256').update(image).digest('hex'));
   });
 
-  test('that does not come up goes back to what it was, and reports failure with its log', async () => {
-    const server = await standInServer(good, 'version-2');
+  test('that does not come up goes back to what it was, and reports failure with its log', async (t) => {
+    const server = await serverOf(t, good);
     const device = await deviceOf('goes-back', server.url);
     await device.boot(() => server.seen.statuses.includes('failure'));
     assert.equal((await device.environment.read()).get('mender_boot_part'), '3');
@@ -176,8 +133,8 @@ describe('a device in managed mode', () => {
     assert.ok((await readFile(device.partitions[2])).equals(device.active));
   });
 
-  test('refuses an artifact that someone else has signed, and its partitions stay as they are', async () => {
-    const server = await standInServer(await packArtifact('forged', strangerKeys.privateKey), 'forged');
+  test('refuses an artifact that someone else has signed, and its partitions stay as they are', async (t) => {
+    const server = await serverOf(t, await packArtifact('forged', strangerKeys.privateKey));
     const device = await deviceOf('refuses', server.url);
     const log = await device.boot(() => server.seen.log !== '');
     assert.equal(server.seen.statuses.at(-1), 'failure', log);
