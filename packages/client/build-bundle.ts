@@ -5,12 +5,17 @@ import { build, type Plugin } from 'esbuild';
 /**
  * The whole client in one file, for devices: it needs Node 20 and nothing else. It ends in `.mjs` so that it runs wherever it
  * is put, without a package.json beside it; links to it named `mender-update`, `mender-auth` or `mender` speak those command
- * lines. More plugins may change what is bundled, for proofs that a fault would be found.
+ * lines. More plugins may change what is bundled, for proofs that a fault would be found; another entry makes another program of the
+ * sources, for tests that start it often: a bundle starts in a tenth of the time.
  */
-export async function buildBundle(outfile: string, plugins: readonly Plugin[] = []): Promise<void> {
+export async function buildBundle(
+  outfile: string,
+  plugins: readonly Plugin[] = [],
+  entry = join(import.meta.dirname, 'src', 'cli', 'bundle-entry.ts'),
+): Promise<void> {
   await mkdir(dirname(outfile), { recursive: true });
   await build({
-    entryPoints: [join(import.meta.dirname, 'src', 'cli', 'bundle-entry.ts')],
+    entryPoints: [entry],
     outfile,
     bundle: true,
     platform: 'node',

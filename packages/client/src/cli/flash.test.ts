@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -92,12 +93,14 @@ describe('the command flash', () => {
   }
 
   test('ends at once when it is told to while it waits for input', async () => {
-    const child = spawn(process.execPath, [program, 'flash', '-i', '-', '-s', '10', '-o', freshOutput()], {
+    const output = freshOutput();
+    const child = spawn(process.execPath, [program, 'flash', '-i', '-', '-s', '10', '-o', output], {
       env: { ...process.env, MENDER_CONF_DIR: directory, MENDER_DATASTORE_DIR: directory },
       stdio: ['pipe', 'ignore', 'pipe'],
     });
     child.stdin.write('begun');
-    await sleep(1000);
+    // It is made before the input is read.
+    while (!existsSync(output)) await sleep(20);
     child.kill('SIGTERM');
     const [exitCode] = (await once(child, 'exit', { signal: AbortSignal.timeout(10_000) })) as [
       number | null,

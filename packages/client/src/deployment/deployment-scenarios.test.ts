@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, writeFile } from 'node:fs/promises';
+import { appendFile, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, test } from 'node:test';
-import type { SavedName } from './deployment-states.ts';
+import { after, before, describe, test } from 'node:test';
+import { buildBundle } from '../../build-bundle.ts';
+import { deploymentStates, type SavedName } from './deployment-states.ts';
 import {
   bootTestDevice,
   makeTestDevice,
@@ -283,6 +285,11 @@ const scenarios: readonly Scenario[] = [
     expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
 ];
 
+const programs = await mkdtemp(join(tmpdir(), 'boot-test-device-'));
+after(() => rm(programs, { recursive: true }));
+const bootProgram = join(programs, 'boot-test-device.mjs');
+before(() => buildBundle(bootProgram, [], join(import.meta.dirname, 'boot-test-device.ts')));
+
 describe('a deployment', { concurrency: 8 }, () => {
   for (const scenario of scenarios) {
     test(scenario.name, async (t) => {
@@ -307,6 +314,15 @@ describe('a deployment', { concurrency: 8 }, () => {
       await expectScenario(device, scenario);
     });
   }
+
+  test('has its power cut after each record it ever saves', () => {
+    const saved = Object.values(deploymentStates).flatMap((row) => ('saves' in row ? [row.saves] : []));
+    const cut = scenarios.flatMap(({ powerCutIn = [] }) => powerCutIn);
+    assert.deepEqual(
+      saved.filter((name) => !cut.includes(name)),
+      [],
+    );
+  });
 
   test('that comes back to the wrong software for ever ends as a loop', async (t) => {
     const device = await makeTestDevice();
@@ -390,8 +406,7 @@ async function expectScenario(device: TestDevice, scenario: Scenario): Promise<v
 
 /** Ends with SIGKILL as soon as that record is on disk, if one is named, or when a script says so. */
 async function bootInProcessOfItsOwn(device: TestDevice, cutAfterSaving?: string): Promise<BootEnd> {
-  const program = join(import.meta.dirname, 'boot-test-device.ts');
-  const words = [program, device.directory, ...(cutAfterSaving === undefined ? [] : [cutAfterSaving])];
+  const words = [bootProgram, device.directory, ...(cutAfterSaving === undefined ? [] : [cutAfterSaving])];
   const child = spawn(process.execPath, words, { stdio: ['ignore', 'ignore', 'inherit'] });
   const [exitCode, signal] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null];
   if (signal === 'SIGKILL') await appendFile(join(device.directory, 'chain'), '(power cut)\n');
