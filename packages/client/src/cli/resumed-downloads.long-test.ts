@@ -5,7 +5,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import { copiesOf, openArtifactFile, rootfsImage, writeArtifactFile, type WriteOptions } from '@tandem/artifact';
+import {
+  copiesOf,
+  openArtifactFile,
+  rootfsImage,
+  writeArtifactFile,
+  type WriteOptions,
+} from '@tandem/artifact';
 import { buildBundle } from '../../build-bundle.ts';
 import { savedEvery } from '../deployment/download-progress.ts';
 import { startArtifactServer } from './artifact-server.ts';
