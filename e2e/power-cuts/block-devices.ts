@@ -1,6 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { constants } from 'node:fs';
 import { mkdir, open, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as wait } from 'node:timers/promises';
@@ -91,18 +90,6 @@ async function oneRequestAtATime(file: string): Promise<void> {
   const places = '/sys/fs/fuse/connections';
   const script = `mount -t fusectl fusectl ${places} && echo 1 > ${places}/${connection.trim()}/max_background`;
   await run('unshare', ['--mount', 'sh', '-c', script]);
-}
-
-/** Waits until nobody has the device mounted any more, which may last a little longer than the program that unmounts. */
-export async function untilUnused(path: string): Promise<void> {
-  await until(
-    async () => {
-      const file = await open(path, constants.O_RDONLY | constants.O_EXCL).catch(() => undefined);
-      await file?.close();
-      return file !== undefined;
-    },
-    () => `${path} is in use`,
-  );
 }
 
 const startLimitMs = 10_000;

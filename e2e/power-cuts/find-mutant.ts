@@ -14,6 +14,7 @@ export const quickLimits = {
   sampledSubsets: 4,
   exhaustiveSectors: 2,
   sampledTears: 1,
+  tornShare: 0.2,
 } as const;
 
 export interface MutantOptions {
@@ -27,6 +28,7 @@ export interface MutantOptions {
 /** Records an update by the client, or by the bootloader, with the fault, and looks for a state that breaks a promise; gives the first. */
 export async function findMutant(mutant: Mutant, options: MutantOptions): Promise<Violation | undefined> {
   const { kind, work } = options;
+  const story = mutant.story ?? 'commit';
   await mkdir(work, { recursive: true });
   try {
     const program = join(work, 'tandem-update.mjs');
@@ -38,11 +40,12 @@ export async function findMutant(mutant: Mutant, options: MutantOptions): Promis
       boot = await grub(join(work, 'grub'), choice);
       await buildBundle(program);
     } else await buildMutant(mutant, program);
-    const disk = await makeSmallDisk(kind, join(work, 'make'));
+    const disk = await makeSmallDisk(kind, story, join(work, 'make'));
     const recorded = await recordUpdate(disk, program, boot, join(work, 'record'));
     const { violations } = await prove(recorded, {
       ...options,
       boot,
+      story,
       program,
       newImage: disk.newImage,
       work: join(work, 'prove'),

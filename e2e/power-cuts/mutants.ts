@@ -5,6 +5,7 @@
  *   breaks   the promise the fault takes away
  *   foundBy  the proof that must turn red: power cuts replayed, or media that fail
  *   device   the device it is looked for on; both when not given
+ *   story    what becomes of the update it is looked for in; a commit when not given
  */
 export interface Mutant {
   readonly file: string;
@@ -13,6 +14,7 @@ export interface Mutant {
   readonly breaks: string;
   readonly foundBy: 'power cuts' | 'faulty media';
   readonly device?: 'grub' | 'u-boot' | 'u-boot-two-copies';
+  readonly story?: 'rollback';
 }
 
 const rootfs = 'packages/client/src/rootfs';

@@ -8,6 +8,8 @@ export interface FoundState {
   readonly boot: Boot;
   /** The same, started once more with nothing done in between: a trial that never committed. */
   readonly bootAgain: Boot;
+  /** And once more, where the first was a trial. */
+  readonly bootOnceMore: Boot | undefined;
   readonly data: DataFacts;
   /** Of the boot partition's file system. */
   readonly bootFileSystemFault: string | undefined;
@@ -46,6 +48,12 @@ export const promises = {
       : `after partition ${boot.partition} (trial: ${boot.trial}) it starts ${bootAgain.partition} (trial: ${bootAgain.trial})`;
   },
 
+  'what the bootloader goes back to, it goes back to once': ({ bootOnceMore }) =>
+    bootOnceMore === undefined ||
+    (bootOnceMore.partition === old && !/ROLLBACK|going back/.test(bootOnceMore.said))
+      ? undefined
+      : `it has not noted that it has gone back: ${bootOnceMore.said.slice(-300)}`,
+
   'the boot flag is turned only on record': ({ boot, data }) =>
     boot.trial && data.fileSystemFault === undefined && data.records?.state === undefined
       ? 'a trial is under way of which the store knows nothing'
@@ -61,4 +69,6 @@ export const promises = {
 } as const satisfies Record<string, (found: FoundState) => string | undefined>;
 
 export type PromiseName =
-  keyof typeof promises | 'what it goes on with ends well' | 'an update that nothing disturbs succeeds';
+  | keyof typeof promises
+  | 'what it goes on with ends well'
+  | 'an update that nothing disturbs ends as it should';

@@ -2,20 +2,21 @@ import { execFile } from 'node:child_process';
 import { mkdir, open, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Boot, RunBootloader } from './boot-programs.ts';
+import type { RunBootloader } from './boot-programs.ts';
 import { everyCut, seededRandom, type CutKind, type CutLimits } from './cuts.ts';
 import { openDataReader, type DataFacts } from './data-facts.ts';
-import { promises, type PromiseName } from './promises.ts';
+import { promises, type FoundState, type PromiseName } from './promises.ts';
 import type { RecordedUpdate } from './record-update.ts';
 import { recover } from './recover.ts';
 import { replayOf } from './replay.ts';
-import { parts, partitionNumbers, type BoardKind } from './small-disk.ts';
+import { parts, partitionNumbers, type BoardKind, type Story } from './small-disk.ts';
 import { writeSparse } from './sparse-file.ts';
 
 const run = promisify(execFile);
 
 export interface ProofOptions {
   readonly kind: BoardKind;
+  readonly story: Story;
   readonly work: string;
   readonly program: string;
   readonly boot: RunBootloader;
@@ -24,6 +25,8 @@ export interface ProofOptions {
   readonly seed: number;
   /** Of the states that differ in what the client finds, so many are gone on with; all when not given. */
   readonly mostRecoveries?: number;
+  /** Of the other states, so many of a thousand are gone on with besides. */
+  readonly furtherPerMille?: number;
   readonly recoveriesAtOnce?: number;
   /** Ends at the first violation: for mutants. */
   readonly stopAtFirst?: boolean;
@@ -45,21 +48,19 @@ export interface Proof {
   readonly distinct: number;
   readonly bootloaderRuns: number;
   readonly fileSystemChecks: number;
+  /** States that were gone on with, and how often the kernel was booted for them. */
   readonly recoveries: number;
+  readonly kernelBoots: number;
   /** Situations of the client that were not gone on with, for want of time. */
   readonly recoveriesLeftOut: number;
   readonly violations: readonly Violation[];
 }
 
-interface BootFacts {
-  readonly boot: Boot;
-  readonly bootAgain: Boot;
-  readonly fileSystemFault: string | undefined;
-}
+type BootFacts = Pick<FoundState, 'boot' | 'bootAgain' | 'bootOnceMore' | 'bootFileSystemFault'>;
 
 /** Looks at what every power cut in a recorded update would leave, as the real bootloader, kernel and client see it. */
 export async function prove(recorded: RecordedUpdate, options: ProofOptions): Promise<Proof> {
-  const { kind, work, boot, newImage, limits, seed, told = () => undefined } = options;
+  const { kind, story, work, boot, newImage, limits, seed, told = () => undefined } = options;
   await mkdir(join(work, 'states'), { recursive: true });
   const random = seededRandom(seed);
   const replay = replayOf(recorded.initial, Object.values(parts));
@@ -83,7 +84,7 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
     });
   };
   const seen = new Set<string>();
-  const boots = new Map<bigint, BootFacts>();
+  const boots = new Map<string, BootFacts>();
   const datas = new Map<bigint, DataFacts>();
   const situations = new Map<
     string,
@@ -93,25 +94,36 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
 
   const reader = openDataReader(work);
   const disk = await bootDisk(kind, work, recorded.initial, newImage);
-  const bootPart = kind === 'grub' ? parts.boot : parts.environment;
+  const bootParts = kind === 'grub' ? [parts.boot] : [parts.boot, parts.environment];
   const bootFacts = async (): Promise<BootFacts> => {
-    await disk.put(bootPart.at, replay.disk.subarray(bootPart.at, bootPart.at + bootPart.sizeBytes));
-    const first = await boot(disk.path);
-    const again = await boot(disk.path);
-    bootloaderRuns += 2;
-    const fault = kind === 'grub' ? await faultOfBootPartition(work, replay.disk) : undefined;
-    return { boot: first, bootAgain: again, fileSystemFault: fault };
+    for (const { at, sizeBytes } of bootParts) await disk.put(at, replay.disk.subarray(at, at + sizeBytes));
+    const start = async () => {
+      bootloaderRuns += 1;
+      return await boot(disk.path);
+    };
+    const first = await start();
+    return {
+      boot: first,
+      bootAgain: await start(),
+      bootOnceMore: first.trial ? await start() : undefined,
+      bootFileSystemFault: await faultOfBootPartition(work, replay.disk),
+    };
   };
 
   const { end } = recorded;
-  const ended = end.partition === partitionNumbers.rootB && !end.trial && end.statuses.at(-1) === 'success';
-  if (!ended) violate('an update that nothing disturbs succeeds', JSON.stringify(end), 'no cut');
+  const { partition, status } = endOf[story];
+  const ended = end.partition === partition && !end.trial && end.statuses.at(-1) === status;
+  if (!ended) violate('an update that nothing disturbs ends as it should', JSON.stringify(end), 'no cut');
 
   const cuts = everyCut(replay, recorded.entries, { ...limits, images: [parts.rootA, parts.rootB], random });
   for (const { kind: cutKind, entry } of cuts) {
     if (options.stopAtFirst === true && violations.size > 0) break;
     states[cutKind] += 1;
-    const keys = { boot: replay.key(bootPart), data: replay.key(parts.data), b: replay.key(parts.rootB) };
+    const keys = {
+      boot: bootParts.map((part) => replay.key(part)).join(),
+      data: replay.key(parts.data),
+      b: replay.key(parts.rootB),
+    };
     const oldRootIsWhole = replay.key(parts.rootA) === oldRoot;
     const newRootIsWhole = keys.b === newRoot;
     const name = [keys.boot, keys.data, oldRootIsWhole, newRootIsWhole].join();
@@ -127,14 +139,7 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
       datas.set(keys.data, data);
     }
     const cut = `${cutKind}, at entry ${entry} (${whereIs(recorded, entry)})`;
-    const found = {
-      boot: booting.boot,
-      bootAgain: booting.bootAgain,
-      bootFileSystemFault: booting.fileSystemFault,
-      data,
-      oldRootIsWhole,
-      newRootIsWhole,
-    };
+    const found = { ...booting, data, oldRootIsWhole, newRootIsWhole };
     for (const promise of Object.keys(promises) as (keyof typeof promises)[]) {
       const fault = promises[promise](found);
       if (fault !== undefined) violate(promise, fault, cut);
@@ -150,29 +155,32 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
       newRootIsWhole,
       over,
     ].join();
-    if (situations.has(situation)) continue;
+    const isFurther = situations.has(situation);
+    if (isFurther && random() >= (options.furtherPerMille ?? 0) / 1000) continue;
     const file = join(work, 'states', String(situations.size));
     await writeSparse(file, replay.disk);
-    situations.set(situation, { file, cut, told: over });
+    situations.set(isFurther ? name : situation, { file, cut, told: over });
   }
   reader.close();
 
   const all = [...situations.values()];
   const chosen = options.mostRecoveries === undefined ? all : sample(all, options.mostRecoveries, random);
   let recoveries = 0;
+  let kernelBoots = 0;
   const queue = chosen.values();
   const worker = async (number: number) => {
     for (const { file, cut, told: over } of queue) {
       if (options.stopAtFirst === true && violations.size > 0) return;
-      const fault = await recover(await readFile(file), {
+      const recovery = await recover(await readFile(file), {
         ...options,
         work: join(work, `recovery-${number}`),
         artifact: recorded.artifact,
         told: over,
       });
       recoveries += 1;
+      kernelBoots += recovery.boots;
       if (recoveries % 20 === 0) told(`${recoveries} of ${chosen.length} situations gone on with`);
-      if (fault !== undefined) violate('what it goes on with ends well', fault, cut);
+      if (recovery.fault !== undefined) violate('what it goes on with ends well', recovery.fault, cut);
     }
   };
   await Promise.all(Array.from({ length: options.recoveriesAtOnce ?? 2 }, (_, number) => worker(number)));
@@ -181,8 +189,9 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
     states,
     distinct: seen.size,
     bootloaderRuns,
-    fileSystemChecks: datas.size + (kind === 'grub' ? boots.size : 0),
+    fileSystemChecks: datas.size + boots.size,
     recoveries,
+    kernelBoots,
     recoveriesLeftOut: all.length - recoveries,
     violations: [...violations.values()],
   };
@@ -195,6 +204,12 @@ function keyOfRange(image: Buffer, initial: Buffer): bigint {
   replay.apply({ kind: 'write', at: parts.rootB.at, bytes: image });
   return replay.key(parts.rootB);
 }
+
+/** How an update ends that nothing disturbs. */
+const endOf = {
+  commit: { partition: partitionNumbers.rootB, status: 'success' },
+  rollback: { partition: partitionNumbers.rootA, status: 'failure' },
+} as const satisfies Record<Story, unknown>;
 
 /** What the bootloader has said of the environment, without what differs from run to run. */
 const environmentText = ({ boot, bootAgain }: BootFacts): string =>
@@ -233,16 +248,27 @@ async function bootDisk(kind: BoardKind, work: string, initial: Buffer, newImage
   };
 }
 
+/** All that a cut may leave there is the note that it was not unmounted, which fsck removes at the next boot. */
 async function faultOfBootPartition(work: string, disk: Buffer): Promise<string | undefined> {
   const image = join(work, 'boot.img');
   await writeSparse(image, disk.subarray(parts.boot.at, parts.boot.at + parts.boot.sizeBytes));
-  // The first brings the journal in, as the kernel does at the next boot; the second must find nothing.
-  await run('e2fsck', ['-fy', '-E', 'journal_only', image]).catch(() => undefined);
-  return await run('e2fsck', ['-fn', image]).then(
-    () => undefined,
-    (error: unknown) => `boot partition: ${String(error).replaceAll(/\s+/g, ' ')}`,
-  );
+  const check = async (mode: string) => {
+    try {
+      return { code: 0, said: (await run('fsck.vfat', [mode, image])).stdout };
+    } catch (error) {
+      return { code: Number((error as { code?: unknown }).code), said: (error as { stdout: string }).stdout };
+    }
+  };
+  const first = await check('-a');
+  const second = await check('-n');
+  const found = first.said.split('\n').filter((line) => !notFaults.test(line));
+  return found.length === 0 && first.code <= 1 && second.code === 0
+    ? undefined
+    : `boot partition: ${found.join(' ') || second.said}`;
 }
+
+const notFaults =
+  /^$|^fsck\.fat |Dirty bit is set|properly unmounted|Automatically removing dirty bit|Performing changes|Filesystem was changed|writing changes|: \d+ files, /i;
 
 /** So many of the list, drawn; the order stays. */
 function sample<Item>(all: readonly Item[], count: number, random: () => number): readonly Item[] {

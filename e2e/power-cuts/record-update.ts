@@ -2,10 +2,10 @@ import { readFile, rm, writeFile, mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { rootfsImage, writeArtifactFile } from '@tandem/artifact';
 import { startArtifactServer } from '../../packages/client/src/cli/artifact-server.ts';
-import { openBlockDevices, untilUnused } from './block-devices.ts';
 import type { RunBootloader } from './boot-programs.ts';
-import { makeSmallDevice, type Server } from './small-device.ts';
-import { diskBytes, parts, type SmallDisk } from './small-disk.ts';
+import { makeSmallDevice, type Server, type SmallDevice } from './small-device.ts';
+import { diskBytes, mapParts, partitionNumbers, parts, type SmallDisk } from './small-disk.ts';
+import { openVirtualDisks } from './virtual-disks.ts';
 import { recordingMedium, sectorBytes, type LogEntry, type WriteLog } from './write-log.ts';
 
 export interface RecordedUpdate extends WriteLog {
@@ -24,8 +24,8 @@ const mostBoots = 6;
 
 /**
  * A whole managed update of the small device by a bundled client, with every request to its disk noted: boot, download, write, flag,
- * reset, trial boot, commit, cleanup. Each part of the disk is a block device with a cache of its own, which is the harder case: a flush
- * of the data partition says nothing of the image. The bootloader's writes are noted too; it cannot flush.
+ * reset, trial boot, commit or return, cleanup. Each part of the disk is a disk of its own to the kernel, with a cache of its own, which
+ * is the harder case: a flush of the data partition says nothing of the image. The bootloader's writes are noted too; it cannot flush.
  */
 export async function recordUpdate(
   { kind, disk: initial, newImage }: SmallDisk,
@@ -38,15 +38,7 @@ export async function recordUpdate(
   const server = await startArtifactServer(artifact);
   const disk = Buffer.from(initial);
   const entries: LogEntry[] = [];
-  const medium = (name: keyof typeof parts) => recordingMedium(disk, parts[name], entries);
-  const devices = await openBlockDevices(join(work, 'blocks'), {
-    mmcblk0p1: medium('boot'),
-    mmcblk0env0: medium('environment'),
-    mmcblk0p2: medium('rootA'),
-    mmcblk0p3: medium('rootB'),
-    mmcblk0p4: medium('data'),
-  });
-  const path = (name: string) => devices.paths[name] ?? '';
+  const media = mapParts((name) => recordingMedium(disk, parts[name], entries));
   const image = join(work, 'disk.img');
   let said = '';
   let statuses = 0;
@@ -67,30 +59,31 @@ export async function recordUpdate(
     }
     return decided;
   };
+  /** The root file system of this boot is a copy, which the kernel reads before it knows the disks whose requests are noted. */
+  const bootKernel = async (device: SmallDevice, partition: number, enough: () => boolean) => {
+    const root = partition === partitionNumbers.rootA ? 'rootA' : 'rootB';
+    const copy = join(work, 'root.img');
+    await writeFile(copy, disk.subarray(parts[root].at, parts[root].at + parts[root].sizeBytes));
+    const { sockets, close } = await openVirtualDisks(join(work, 'disks'), media);
+    const disks = mapParts((name) => (name === root ? { file: copy } : { socket: sockets[name] }));
+    return await device.run(partition, disks, enough).finally(close);
+  };
   try {
     const device = await makeSmallDevice({
       kind,
-      home: join(work, 'device'),
       program,
+      home: join(work, 'device'),
       serverUrl: server.url,
-      paths: {
-        rootA: path('mmcblk0p2'),
-        rootB: path('mmcblk0p3'),
-        data: { source: path('mmcblk0p4'), options: strictDataMount },
-        boot: { source: path('mmcblk0p1'), options: 'sync' },
-        environment: { path: path('mmcblk0env0'), at: 0 },
-      },
     });
     for (let boots = 1; boots <= mostBoots; boots += 1) {
       const { partition, trial } = await bootOnce();
       entries.push({ kind: 'mark', text: `boot ${boots}: partition ${partition}, trial ${trial}` });
       if (partition === undefined) break;
       const isIdle = idleWatch(server);
-      const { rebooted, log } = await device.run(partition, () => {
+      const { rebooted, log } = await bootKernel(device, partition, () => {
         noteStatuses();
         return isIdle();
       });
-      for (const name of ['mmcblk0p1', 'mmcblk0p4']) await untilUnused(path(name));
       said += log;
       entries.push({ kind: 'mark', text: rebooted ? 'reset' : 'idle' });
       if (!rebooted) break;
@@ -104,14 +97,10 @@ export async function recordUpdate(
       end: { partition, trial, statuses: [...server.seen.statuses] },
     };
   } finally {
-    await devices.close();
     server.close();
     await rm(work, { recursive: true, force: true });
   }
 }
-
-/** Without what ext4 does of its own for programs that forget to flush before they rename. */
-export const strictDataMount = 'noauto_da_alloc';
 
 /** Asks whether the deployment has ended and the client has asked for another since. */
 export function idleWatch({ seen }: Server): () => boolean {

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { startArtifactServer } from '../../packages/client/src/cli/artifact-server.ts';
 import type { RunBootloader } from './boot-programs.ts';
 import { openDataReader } from './data-facts.ts';
-import { idleWatch, strictDataMount } from './record-update.ts';
+import { idleWatch } from './record-update.ts';
 import { makeSmallDevice } from './small-device.ts';
-import { parts, partitionNumbers, type BoardKind } from './small-disk.ts';
+import { mapParts, parts, partitionNumbers, type BoardKind, type PartName } from './small-disk.ts';
 
 export interface RecoverOptions {
   readonly kind: BoardKind;
@@ -19,53 +19,64 @@ export interface RecoverOptions {
 }
 
 const mostBoots = 8;
+const partNames = Object.keys(parts) as PartName[];
+
+export interface Recovery {
+  /** What is wrong in the end: whatever is not a device that runs one whole version, out of trial, and says which. */
+  readonly fault: string | undefined;
+  /** How often the kernel was booted. */
+  readonly boots: number;
+}
 
 /**
- * Switches a device on again whose disk a power cut has left so, and lets bootloader and client go on until nothing more is to be
- * done. Returns what is wrong then: whatever is not a device that runs one whole version, out of trial, and says which.
+ * Switches a device on again whose disk a power cut has left so, and lets bootloader, kernel and client go on until nothing more is to
+ * be done.
  */
-export async function recover(disk: Buffer, options: RecoverOptions): Promise<string | undefined> {
+export async function recover(disk: Buffer, options: RecoverOptions): Promise<Recovery> {
   const { kind, work, program, boot, artifact, newImage, told } = options;
   await mkdir(work, { recursive: true });
   const at = (name: string) => join(work, name);
-  const part = (name: keyof typeof parts) =>
-    disk.subarray(parts[name].at, parts[name].at + parts[name].sizeBytes);
-  await writeFile(at('disk.img'), disk);
-  for (const [file, name] of [
-    ['mmcblk0p2', 'rootA'],
-    ['mmcblk0p3', 'rootB'],
-    ['data.ext4', 'data'],
-  ] as const)
-    await writeFile(at(file), part(name));
+  const files = mapParts((name) => at(`${name}.img`));
+  const part = (content: Buffer, name: PartName) =>
+    content.subarray(parts[name].at, parts[name].at + parts[name].sizeBytes);
+  for (const name of partNames) await writeFile(files[name], part(disk, name));
+  /** The bootloader knows the disk as a whole; to the kernel each part is a disk. */
+  const bootOnce = async () => {
+    const whole = Buffer.from(disk);
+    for (const name of partNames) (await readFile(files[name])).copy(whole, parts[name].at);
+    await writeFile(at('disk.img'), whole);
+    const decided = await boot(at('disk.img'));
+    const after = await readFile(at('disk.img'));
+    for (const name of ['boot', 'environment'] as const) await writeFile(files[name], part(after, name));
+    return decided;
+  };
   const server = await startArtifactServer(artifact);
   if (told !== undefined) server.seen.statuses.push(told);
-  try {
-    const { at: bootAt, sizeBytes: bootBytes } = parts.boot;
+  let boots = 0;
+  const end = async (): Promise<string | undefined> => {
     const device = await makeSmallDevice({
       kind,
-      home: at('device'),
       program,
+      home: at('device'),
       serverUrl: server.url,
-      paths: {
-        rootA: at('mmcblk0p2'),
-        rootB: at('mmcblk0p3'),
-        data: { source: at('data.ext4'), options: `loop,${strictDataMount}` },
-        boot: { source: at('disk.img'), options: `loop,sync,offset=${bootAt},sizelimit=${bootBytes}` },
-        environment: { path: at('disk.img'), at: parts.environment.at },
-      },
     });
     let said = '';
-    for (let boots = 1; ; boots += 1) {
-      const { partition } = await boot(at('disk.img'));
-      if (partition === undefined) return `the bootloader starts nothing at boot ${boots}`;
-      if (boots > mostBoots) return `it still reboots after ${mostBoots} boots: ${lastWords(said)}`;
-      const { rebooted, log } = await device.run(partition, idleWatch(server));
+    for (;;) {
+      const { partition } = await bootOnce();
+      if (partition === undefined) return `the bootloader starts nothing after ${boots} boots`;
+      if (boots === mostBoots) return `it still reboots after ${mostBoots} boots: ${lastWords(said)}`;
+      boots += 1;
+      const { rebooted, log } = await device.run(
+        partition,
+        mapParts((name) => ({ file: files[name] })),
+        idleWatch(server),
+      );
       said += log;
       if (rebooted) continue;
-      const { partition: then, trial } = await boot(at('disk.img'));
+      const { partition: then, trial } = await bootOnce();
       await mkdir(at('reader'));
       const reader = openDataReader(at('reader'));
-      const facts = await reader.read(await readFile(at('data.ext4')));
+      const facts = await reader.read(await readFile(files.data));
       reader.close();
       const runs = partition === partitionNumbers.rootB ? 'version-2' : 'version-1';
       const name = facts.records?.['artifact-name'];
@@ -75,13 +86,15 @@ export async function recover(disk: Buffer, options: RecoverOptions): Promise<st
       if (facts.records?.state !== undefined)
         return `the record of the update stays: ${facts.records.state.Name}`;
       if (facts.fileSystemFault !== undefined) return `data: ${facts.fileSystemFault}`;
-      const content = await readFile(at(partition === partitionNumbers.rootB ? 'mmcblk0p3' : 'mmcblk0p2'));
-      if (partition === partitionNumbers.rootB && !content.equals(newImage))
+      if (partition === partitionNumbers.rootB && !(await readFile(files.rootB)).equals(newImage))
         return 'it runs an incomplete root file system';
       return undefined;
     }
+  };
+  try {
+    return { fault: await end(), boots };
   } catch (error) {
-    return error instanceof Error ? error.message : String(error);
+    return { fault: error instanceof Error ? error.message : String(error), boots };
   } finally {
     server.close();
     await rm(work, { recursive: true, force: true });

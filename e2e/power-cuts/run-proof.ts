@@ -14,14 +14,16 @@ import { makeSmallDisk } from './small-disk.ts';
  * The full proof of `power-cuts.test.ts`. Prints what was looked at and what was found, as JSON, or a line for each mutant. Needs root,
  * and memory at `--work` for a few hundred disks of 10 MiB.
  *
- *   node e2e/power-cuts/run-proof.ts --board grub|u-boot [--quick] [--seed 1] [--recoveries N] [--work /dev/shm]
+ *   node e2e/power-cuts/run-proof.ts --board grub|u-boot [--story commit|rollback] [--quick] [--seed 1] [--recoveries N] [--further N] [--work /dev/shm]
  *   node e2e/power-cuts/run-proof.ts --board grub|u-boot --mutants all|NAME,NAME
  */
 const { values } = parseArgs({
   options: {
     board: { type: 'string', default: 'grub' },
+    story: { type: 'string', default: 'commit' },
     seed: { type: 'string', default: '1' },
     recoveries: { type: 'string' },
+    further: { type: 'string', default: '0' },
     mutants: { type: 'string' },
     work: { type: 'string', default: '/dev/shm' },
     quick: { type: 'boolean', default: false },
@@ -33,9 +35,11 @@ const fullLimits = {
   sampledSubsets: 24,
   exhaustiveSectors: 8,
   sampledTears: 6,
+  tornShare: 1,
 } as const;
 
 const kind = values.board === 'u-boot' ? 'u-boot' : 'grub';
+const story = values.story === 'rollback' ? 'rollback' : 'commit';
 const seed = Number(values.seed);
 const most = values.recoveries === undefined ? {} : { mostRecoveries: Number(values.recoveries) };
 const work = await mkdtemp(join(values.work, 'power-cuts-'));
@@ -47,15 +51,17 @@ try {
   async function proveAll(): Promise<void> {
     const program = join(work, 'tandem-update.mjs');
     await buildBundle(program);
-    const disk = await makeSmallDisk(kind, join(work, 'make'));
+    const disk = await makeSmallDisk(kind, story, join(work, 'make'));
     const recorded = await recordUpdate(disk, program, boot, join(work, 'record'));
     say(`recorded ${recorded.entries.length} entries: ${JSON.stringify(recorded.end)}`);
     const proof = await prove(recorded, {
       kind,
+      story,
       program,
       boot,
       seed,
       ...most,
+      furtherPerMille: Number(values.further),
       told: say,
       work: join(work, 'prove'),
       newImage: disk.newImage,

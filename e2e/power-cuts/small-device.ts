@@ -1,58 +1,62 @@
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
-import { mkdir, rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
+import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import type { startArtifactServer } from '../../packages/client/src/cli/artifact-server.ts';
-import { environmentCopyBytes, partitionNumbers, type BoardKind } from './small-disk.ts';
+import { environmentCopyBytes, partitionNumbers, type BoardKind, type PartName } from './small-disk.ts';
 
 export type Server = Awaited<ReturnType<typeof startArtifactServer>>;
 
-/** Where the parts of the disk are, as block devices or as files. */
-export interface DevicePaths {
-  readonly rootA: string;
-  readonly rootB: string;
-  /** Mounted for each boot. */
-  readonly data: { readonly source: string; readonly options: string };
-  readonly boot: { readonly source: string; readonly options: string };
-  /** Where U-Boot's two copies lie. */
-  readonly environment: { readonly path: string; readonly at: number };
-}
+export type SmallDevice = Awaited<ReturnType<typeof makeSmallDevice>>;
 
 export interface SmallDeviceOptions {
   readonly kind: BoardKind;
+  /** Of this machine, for what the device is told. */
   readonly home: string;
   /** The bundled client. */
   readonly program: string;
   readonly serverUrl: string;
-  readonly paths: DevicePaths;
 }
 
-const mountRefused = 90;
-/** Arguments: the home, how and what to mount as data and as boot partition (nothing when empty), then the client. */
-const bootAndRun = `
-home=$1 data_options=$2 data=$3 boot_options=$4 boot=$5
-shift 5
-mount -o "$data_options" "$data" "$home/data" || exit ${mountRefused}
-if [ -n "$boot" ]; then mount -o "$boot_options" "$boot" "$home/boot" || exit ${mountRefused}; fi
-"$@" &
-echo $! > "$home/client.pid"
-wait $!
-if [ -n "$boot" ]; then umount "$home/boot"; fi
-umount "$home/data"
-`;
+/**
+ * What a part of the disk is: a file, which forgets what a flush is, or a disk of `openVirtualDisks`. The root file system that is booted,
+ * which nobody writes, must be a file: the kernel has its driver for the others from there.
+ */
+export type PartDisk = { readonly file: string } | { readonly socket: string };
 
-/** How long one boot of the client may take. */
-const clientLimitMs = 60_000;
+/** How one boot ended. */
+export interface BootEnd {
+  /** The client has asked for it, or the kernel has panicked: the bootloader comes next. */
+  readonly rebooted: boolean;
+  readonly log: string;
+}
 
-/** The running system of a device: mounts what it needs, runs the client as its daemon, and goes down. Needs root. */
-export async function makeSmallDevice({ kind, home, program, serverUrl, paths }: SmallDeviceOptions) {
+/** What the device calls the parts of its disk: a memory card with partitions 1 to 4. */
+const names = {
+  boot: 'mmcblk0p1',
+  environment: 'mmcblk0env0',
+  rootA: 'mmcblk0p2',
+  rootB: 'mmcblk0p3',
+  data: 'mmcblk0p4',
+} as const satisfies Record<PartName, string>;
+const kernel = 'linux.uml';
+/** How long one boot may take. */
+const bootLimitMs = 120_000;
+/** Without what ext4 does of its own for programs that forget to flush before they rename. */
+const strictDataMount = 'noauto_da_alloc';
+
+/**
+ * A device whose kernel is a real Linux as a program of this machine (user-mode Linux): its drivers of block devices and file systems, its
+ * page cache and its mounts are those of any Linux, and it starts in a second. Neither it nor its user needs to be root.
+ */
+export async function makeSmallDevice({ kind, home, program, serverUrl }: SmallDeviceOptions) {
   const at = (...names: string[]) => join(home, ...names);
-  for (const made of ['etc', 'share/identity', 'share/inventory', 'bin', 'data', 'boot'])
-    await mkdir(at(made), { recursive: true });
+  for (const made of ['etc', 'share/identity', 'share/inventory']) await mkdir(at(made), { recursive: true });
   const config = {
-    ServerURL: serverUrl,
-    RootfsPartA: paths.rootA,
-    RootfsPartB: paths.rootB,
+    // This machine's loopback, as the device's network shows it.
+    ServerURL: serverUrl.replace('127.0.0.1', '10.0.2.2'),
+    RootfsPartA: `/dev/${names.rootA}`,
+    RootfsPartB: `/dev/${names.rootB}`,
     BootEnvironment: kind,
     UpdatePollIntervalSeconds: 1,
     InventoryPollIntervalSeconds: 3600,
@@ -60,80 +64,97 @@ export async function makeSmallDevice({ kind, home, program, serverUrl, paths }:
     DBus: { Enabled: false },
   };
   await writeFile(at('etc/mender.conf'), JSON.stringify(config));
-  const copies = [0, environmentCopyBytes].map((offset) => paths.environment.at + offset);
   await writeFile(
     at('etc/fw_env.config'),
-    copies.map((offset) => `${paths.environment.path} ${offset} ${environmentCopyBytes}\n`).join(''),
+    [0, environmentCopyBytes]
+      .map((offset) => `/dev/${names.environment} ${offset} ${environmentCopyBytes}\n`)
+      .join(''),
   );
-  await writeFile(at('etc/mender_grubenv.config'), `ENV_DIR=${at('boot/grub-mender-grubenv')}\n`);
-  const script = (path: string, text: string) => writeFile(at(path), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
-  await script('share/identity/mender-device-identity', 'echo mac=02:00:00:00:00:01');
-  // As much of a reboot as a program sees: it is ended, at once.
-  await script('bin/reboot', `touch ${at('rebooting')}; kill -9 $(cat ${at('client.pid')})`);
+  await writeFile(at('etc/mender_grubenv.config'), 'ENV_DIR=/boot/efi/grub-mender-grubenv\n');
+  await writeFile(at('share/identity/mender-device-identity'), '#!/bin/sh\necho mac=02:00:00:00:00:01\n', {
+    mode: 0o755,
+  });
+  const node = process.env['TANDEM_CLIENT_NODE'] ?? process.execPath;
 
   return {
     /**
-     * Boots into that partition: mounts, runs the client until it reboots or until `enough` says so, which ends it in the usual way, and
-     * unmounts. In a mount namespace of its own, or others of this machine would keep the file systems mounted.
+     * Boots the kernel with that partition as its root, until the client reboots or until `enough` says so, which ends the client in the
+     * usual way.
      */
-    run: async (partition: number, enough: () => boolean): Promise<{ rebooted: boolean; log: string }> => {
-      const root = partition === partitionNumbers.rootA ? paths.rootA : paths.rootB;
-      await writeFile(at('cmdline'), `root=${root} rw\n`);
-      await rm(at('rebooting'), { force: true });
-      await rm(at('client.pid'), { force: true });
-      const { data, boot } = paths;
-      const node = process.env['TANDEM_CLIENT_NODE'] ?? process.execPath;
-      const mounts = kind === 'grub' ? [boot.options, boot.source] : ['', ''];
+    run: async (
+      partition: number,
+      disks: Readonly<Record<PartName, PartDisk>>,
+      enough: () => boolean,
+    ): Promise<BootEnd> => {
+      const { args, root, nodes } = attached(disks, partition === partitionNumbers.rootA ? 'rootA' : 'rootB');
       const system = spawn(
-        'unshare',
+        kernel,
         [
-          '--mount',
-          'sh',
-          '-uc',
-          bootAndRun,
-          'sh',
-          home,
-          data.options,
-          data.source,
-          ...mounts,
-          node,
-          program,
-          'daemon',
+          'mem=320M',
+          ...args,
+          `root=/dev/${root}`,
+          'ro',
+          'rootfstype=ext4',
+          'init=/sbin/init',
+          'eth0=slirp,,/usr/bin/slirp-fullbolt',
+          'con=null',
+          'con0=fd:0,fd:1',
+          'quiet',
+          `device=${resolve(home)}`,
+          `node=${node}`,
+          `client=${resolve(program)}`,
+          `data_options=${strictDataMount}`,
+          `disks=${nodes.join()}`,
         ],
-        {
-          env: {
-            PATH: `${at('bin')}:${process.env['PATH']}`,
-            MENDER_CONF_DIR: at('etc'),
-            MENDER_DATA_DIR: at('share'),
-            MENDER_DATASTORE_DIR: at('data/mender'),
-            TANDEM_KERNEL_COMMAND_LINE: at('cmdline'),
-            TANDEM_FW_ENV_CONFIG: at('etc/fw_env.config'),
-            TANDEM_GRUB_ENV_CONFIG: at('etc/mender_grubenv.config'),
-            TANDEM_GRUB_LOCK: at('grub.lock'),
-          },
-          stdio: ['ignore', 'ignore', 'pipe'],
-        },
+        // In a group of its own, which is ended as a whole: its processes are processes of this machine.
+        { stdio: ['pipe', 'pipe', 'ignore'], detached: true },
       );
       let log = '';
-      system.stderr.on('data', (chunk: Buffer) => (log += chunk.toString()));
-      const ended = new Promise<number | null>((resolve) => system.once('close', resolve));
-      const signalClient = (signal: NodeJS.Signals) => {
-        const pid = Number(readFileSync(at('client.pid'), 'utf8'));
-        if (pid > 0) process.kill(pid, signal);
-      };
+      system.stdout.setEncoding('utf8').on('data', (chunk: string) => (log += chunk));
+      // It may be gone before it has read what is typed.
+      system.stdin.on('error', () => undefined);
       let asked = false;
       const watch = setInterval(() => {
         if (asked || !enough()) return;
         asked = true;
-        signalClient('SIGTERM');
+        system.stdin.write('enough\n');
       }, 20);
-      const tooLong = setTimeout(() => signalClient('SIGKILL'), clientLimitMs);
-      const code = await ended;
+      const cut = () => {
+        if (system.pid !== undefined) process.kill(-system.pid, 'SIGKILL');
+      };
+      const tooLong = setTimeout(cut, bootLimitMs);
+      process.once('exit', cut);
+      await once(system, 'close');
+      process.removeListener('exit', cut);
       clearInterval(watch);
       clearTimeout(tooLong);
-      if (code === mountRefused) throw new Error(`The kernel does not mount what a boot mounts: ${log}`);
-      return { rebooted: existsSync(at('rebooting')), log };
+      if (!/device: (reboots|ends)|Kernel panic/.test(log))
+        throw new Error(`The device did not come up or did not go down: ${log.slice(-1000)}`);
+      return { rebooted: !log.includes('device: ends'), log };
     },
-    at,
   };
+}
+
+/** The kernel's arguments for these disks, which of its disks is the root, and what is called what: `mmcblk0p1:vda`. */
+function attached(disks: Readonly<Record<PartName, PartDisk>>, root: 'rootA' | 'rootB') {
+  const letters = 'abcde';
+  const args: string[] = [];
+  const called: Partial<Record<PartName, string>> = {};
+  let files = 0;
+  let sockets = 0;
+  for (const name of Object.keys(names) as PartName[]) {
+    const disk = disks[name];
+    if ('file' in disk) {
+      args.push(`ubd${files}=${disk.file}`);
+      called[name] = `ubd${letters[files]}`;
+      files += 1;
+    } else {
+      // 2 is the kind of device: a disk.
+      args.push(`virtio_uml.device=${disk.socket}:2`);
+      called[name] = `vd${letters[sockets]}`;
+      sockets += 1;
+    }
+  }
+  const nodes = (Object.keys(names) as PartName[]).map((name) => `${names[name]}:${called[name]}`);
+  return { args, root: called[root], nodes };
 }

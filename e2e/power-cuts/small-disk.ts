@@ -1,11 +1,22 @@
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  copyFile,
+  mkdir,
+  readFile,
+  readdir,
+  rm,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { createGrubEnvironment, createUBootEnvironment } from '@tandem/boot-environment';
 import { bootScript, goingBack } from '../../packages/image/src/u-boot/boot-script.ts';
 import { scriptImage } from '../../packages/image/src/u-boot/script-image.ts';
+import { rebootScript, systemScript } from './small-system.ts';
 import type { Range } from './write-log.ts';
 
 const run = promisify(execFile);
@@ -23,6 +34,17 @@ export const parts = {
   data:        { at: 17 * MiB, sizeBytes:  6 * MiB },
 } as const satisfies Record<string, Range>;
 export const diskBytes = 23 * MiB;
+
+export type PartName = keyof typeof parts;
+
+/** One of something for each part. */
+export const mapParts = <Value>(make: (name: PartName) => Value): Record<PartName, Value> => ({
+  boot: make('boot'),
+  environment: make('environment'),
+  rootA: make('rootA'),
+  rootB: make('rootB'),
+  data: make('data'),
+});
 
 /** Partition number of each, as the bootloader and the client count. */
 export const partitionNumbers = { boot: 1, rootA: 2, rootB: 3, data: 4 } as const;
@@ -42,20 +64,26 @@ const environment = {
 
 export interface SmallDisk {
   readonly kind: BoardKind;
+  readonly story: Story;
   readonly disk: Buffer;
   /** What the update brings; as large as the partition. */
   readonly newImage: Buffer;
 }
 
+/** What becomes of the update: version 2 is well and commits, or reboots before it has started the client, and is gone back from. */
+export type Story = 'commit' | 'rollback';
+
 /** Makes the disk of a device that runs version 1 from partition 2. */
-export async function makeSmallDisk(kind: BoardKind, work: string): Promise<SmallDisk> {
+export async function makeSmallDisk(kind: BoardKind, story: Story, work: string): Promise<SmallDisk> {
   const disk = Buffer.alloc(diskBytes);
   writePartitionTable(disk);
   const put = async (range: Range, image: Promise<string>) => {
     (await readFile(await image)).copy(disk, range.at);
   };
-  await put(parts.rootA, rootImage(join(work, 'a'), 1));
-  const newImage = await readFile(await rootImage(join(work, 'b'), 2));
+  await put(parts.rootA, rootImage(join(work, 'a'), 1, {}));
+  const newImage = await readFile(
+    await rootImage(join(work, 'b'), 2, story === 'rollback' ? { 'etc/unwell': '' } : {}),
+  );
   randomBytes(parts.rootB.sizeBytes).copy(disk, parts.rootB.at);
 
   const store = {
@@ -69,10 +97,15 @@ export async function makeSmallDisk(kind: BoardKind, work: string): Promise<Smal
   await put(parts.data, ext4(join(work, 'data'), parts.data.sizeBytes));
 
   if (kind === 'grub') {
-    await createGrubEnvironment(join(work, 'boot/grub-mender-grubenv'), environment);
-    await put(parts.boot, ext4(join(work, 'boot'), parts.boot.sizeBytes));
+    const { upgrade_available, ...first } = environment;
+    await createGrubEnvironment(join(work, 'boot/grub-mender-grubenv'), {
+      ...first,
+      // So long that what changes does not lie in one sector, and only the locks tell a write that was torn.
+      board_arguments: 'x'.repeat(360),
+      upgrade_available,
+    });
   } else {
-    await put(parts.boot, bootScriptDisk(join(work, 'boot')));
+    await writeTree(join(work, 'boot'), { 'boot.scr': scriptImage(bootScriptText(), 'boot', 0) });
     const file = join(work, 'environment');
     await writeFile(file, Buffer.alloc(parts.environment.sizeBytes));
     const copy = (offsetBytes: number) => ({ path: file, offsetBytes, sizeBytes: environmentCopyBytes });
@@ -82,21 +115,35 @@ export async function makeSmallDisk(kind: BoardKind, work: string): Promise<Smal
     });
     (await readFile(file)).copy(disk, parts.environment.at);
   }
-  return { kind, disk, newImage };
+  await put(parts.boot, vfat(join(work, 'boot')));
+  return { kind, story, disk, newImage };
 }
 
 /** Kernel and content differ from version to version; noise, so that no block of the two is the same. */
-async function rootImage(tree: string, version: number): Promise<string> {
+async function rootImage(
+  tree: string,
+  version: number,
+  further: Readonly<Record<string, string>>,
+): Promise<string> {
   await writeTree(tree, {
     'boot/vmlinuz': randomBytes(256 * 1024),
     'boot/initrd.img': randomBytes(64 * 1024),
-    'usr/content': randomBytes(2 * MiB),
+    'boot/content': randomBytes(MiB / 2),
     'etc/version': `${version}\n`,
+    'sbin/init': systemScript,
+    'sbin/reboot': rebootScript,
+    ...further,
   });
+  for (const name of ['init', 'reboot']) await chmod(join(tree, 'sbin', name), 0o755);
+  for (const name of ['bin', 'boot/efi', 'data', 'dev', 'host', 'proc', 'sys', 'tmp', 'usr'])
+    await mkdir(join(tree, name), { recursive: true });
+  await copyFile('/bin/busybox', join(tree, 'bin/busybox'));
+  await symlink('busybox', join(tree, 'bin/sh'));
+  for (const name of ['lib', 'lib64']) await symlink(`usr/${name}`, join(tree, name));
   return ext4(tree, parts.rootA.sizeBytes);
 }
 
-async function writeTree(tree: string, files: Readonly<Record<string, string | Buffer>>): Promise<void> {
+async function writeTree(tree: string, files: Readonly<Record<string, string | Uint8Array>>): Promise<void> {
   for (const [name, content] of Object.entries(files)) {
     await mkdir(join(tree, name, '..'), { recursive: true });
     await writeFile(join(tree, name), content);
@@ -116,11 +163,21 @@ async function ext4(tree: string, sizeBytes: number): Promise<string> {
   return path;
 }
 
-/** The boot partition of a board with U-Boot: boot.scr alone, which nobody writes. */
-async function bootScriptDisk(work: string): Promise<string> {
-  await mkdir(work, { recursive: true });
+/** The boot partition, as the image builder makes it. */
+async function vfat(tree: string): Promise<string> {
+  const path = `${tree}.vfat`;
+  await writeFile(path, '');
+  await truncate(path, parts.boot.sizeBytes);
+  await run('mkfs.vfat', ['-F', '16', '-s', '1', path]);
+  const names = await readdir(tree);
+  await run('mcopy', ['-s', '-i', path, ...names.map((name) => join(tree, name)), '::']);
+  return path;
+}
+
+/** What a board with U-Boot has as boot.scr, which nobody writes. */
+function bootScriptText(): string {
   const partition = (number: number) => ({ number, kernelDevice: `/dev/mmcblk0p${number}` }) as never;
-  const text = bootScript({
+  return bootScript({
     settings: {
       environment: 'redundant',
       bootLimit: 1,
@@ -133,13 +190,6 @@ async function bootScriptDisk(work: string): Promise<string> {
     rootB: partition(partitionNumbers.rootB),
     kernelArguments: 'quiet',
   });
-  await writeFile(join(work, 'boot.scr'), scriptImage(text, 'boot', 0));
-  const path = join(work, 'boot.vfat');
-  await writeFile(path, '');
-  await truncate(path, parts.boot.sizeBytes);
-  await run('mkfs.vfat', [path]);
-  await run('mcopy', ['-i', path, join(work, 'boot.scr'), '::boot.scr']);
-  return path;
 }
 
 /** What the sandbox's U-Boot has compiled in, as far as it is needed; an environment on the disk replaces all of that. */
