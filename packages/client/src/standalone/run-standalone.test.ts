@@ -102,6 +102,10 @@ const stories: readonly Story[] = [
     { run: 'commit --stop-before ArtifactCommit_Leave',   expect: ['Committed.'],                       code: 0, chain: commit.slice(0, 2), inState: 'Before_ArtifactCommit_Leave' },
     { run: 'resume --stop-before Cleanup',                expect: ['Committed.'],                       code: 0, chain: ['ArtifactCommit_Leave'], inState: 'Cleanup' },
     { run: 'resume',                                      expect: ['Cleaned up.'],                      code: 0, chain: ['Cleanup'], inState: undefined } ] },
+  { name: 'a reboot that a resumed installation wants, told by exit code', reboot: 'Automatic', expectName: 'version-1', steps: [
+    { run: 'install --reboot-exit-code --stop-before ArtifactInstall_Enter', expect: ['Installing artifact...', 'Streamed to storage, but not installed/enabled.'], code: 0, chain: stream },
+    { run: 'resume --reboot-exit-code',                   expect: [installedNotCommitted, noReboot],    code: 4, chain: install },
+    { run: 'rollback',                                    expect: ['Rolled back.'],                     code: 0 } ] },
   { name: 'a module that cannot roll back waits when told to', rollback: 'No', expectName: 'version-2', steps: [
     { run: 'install --stop-before ArtifactCommit_Enter',  expect: ['Installing artifact...', installedNotCommitted], code: 0, chain: [...stream, ...install], inState: 'Before_ArtifactCommit_Enter' },
     { run: 'commit',                                      expect: ['Committed.'],                       code: 0, chain: commit } ] },
