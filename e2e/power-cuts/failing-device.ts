@@ -20,8 +20,11 @@ export type Verdict =
   | 'detected'
   /** The next boot tries the new image, and the disk holds it whole. */
   | 'harmless'
-  /** The next boot tries an image that is not the one of the artifact. */
+  /** The next boot tries an image that is not the one of the artifact, or has no environment left to decide by. */
   | 'missed';
+
+/** The disk that fails: the partition that is written, or the one with U-Boot's two copies of its environment. */
+export type FailingPart = 'image' | 'environment';
 
 /** The installing program, as seen from inside the device; the artifact's path is appended. */
 export type Installer = readonly string[];
@@ -41,14 +44,26 @@ export interface FailingDeviceOptions {
   readonly imageBytes: number;
   /** Longest write the block device takes, so that an image becomes so many writes. */
   readonly writeBytes: number;
+  readonly fails?: FailingPart;
 }
 
+const copyBytes = 4096;
+/** With room between, so that a write that goes one sector too far does not hit both. */
+const copyOffsets = [0, 2 * copyBytes] as const;
+const environmentBytes = 3 * copyBytes;
+
 /**
- * A device whose root file system is a real mount of a block device and whose other partition is a disk that fails. The programs
+ * A device whose root file system is a real mount of a block device, and whose other partition or environment is a disk that fails. The programs
  * run in a mount namespace of their own, with the root file system changed to the active partition, so that they find everything
  * where they look for it on a device. Needs root.
  */
-export async function makeFailingDevice({ directory, bundle, imageBytes, writeBytes }: FailingDeviceOptions) {
+export async function makeFailingDevice({
+  directory,
+  bundle,
+  imageBytes,
+  writeBytes,
+  fails = 'image',
+}: FailingDeviceOptions) {
   const at = (...names: string[]) => join(directory, ...names);
   await makeTree(at('tree'));
   await mkdir(at('device'), { recursive: true });
@@ -60,35 +75,52 @@ export async function makeFailingDevice({ directory, bundle, imageBytes, writeBy
   await packArtifact(image, at('device/artifact'));
   await run('cp', [bundle, at('device/tandem-update')]);
 
-  const disk = failingMedium(imageBytes + MiB);
+  const disk = failingMedium(fails === 'image' ? imageBytes + MiB : environmentBytes);
+  const other = Buffer.alloc(fails === 'image' ? environmentBytes : imageBytes + MiB);
+  const [inactiveContent, environmentContent] =
+    fails === 'image' ? [disk.content, other] : [other, disk.content];
+  const [inactiveMedium, environmentMedium] =
+    fails === 'image' ? [disk.medium, soundMedium(other)] : [soundMedium(other), disk.medium];
   const devices = await openBlockDevices(at('blocks'), {
     mmcblk0p2: soundMedium(await readFile(at('active.ext4'))),
-    mmcblk0p3: disk.medium,
+    mmcblk0p3: inactiveMedium,
+    mmcblk0env0: environmentMedium,
   });
   const active = devices.paths['mmcblk0p2'] ?? '';
   const inactive = devices.paths['mmcblk0p3'] ?? '';
+  const environment = devices.paths['mmcblk0env0'] ?? '';
   // Some other program has the device open, so that the kernel does not forget what it holds of it when the client closes it.
-  const other = await open(inactive, 'r');
+  const holder = await open(inactive, 'r');
   const { stdout: resolved } = await run('stat', ['--format=%Hr:%Lr', inactive]);
   await writeFile(`/sys/dev/block/${resolved.trim()}/queue/max_sectors_kb`, String(writeBytes / 1024));
 
+  // As it is on the medium, whatever the kernel holds of it.
+  const stored = at('environment');
   const copies = [
-    { path: at('device/environment-1'), offsetBytes: 0, sizeBytes: 4096 },
-    { path: at('device/environment-2'), offsetBytes: 0, sizeBytes: 4096 },
+    { path: stored, offsetBytes: copyOffsets[0], sizeBytes: copyBytes },
+    { path: stored, offsetBytes: copyOffsets[1], sizeBytes: copyBytes },
   ] as const;
+  const storedEnvironment = async (): Promise<ReadonlyMap<string, string> | undefined> => {
+    await writeFile(stored, environmentContent);
+    return await uBootEnvironment(copies)
+      .read()
+      .catch(() => undefined);
+  };
   const reset = async () => {
     disk.begin();
-    await forgetCache(inactive);
-    disk.content.fill('old');
+    for (const device of [inactive, environment]) await forgetCache(device);
+    inactiveContent.fill('old');
     await rm(at('device/data'), { recursive: true, force: true });
     await mkdir(at('device/data'));
     await writeFile(at('device/data/device_type'), 'device_type=failing\n');
+    await writeFile(stored, Buffer.alloc(environmentBytes));
     await createUBootEnvironment(copies, {
       mender_boot_part: '2',
       mender_boot_part_hex: '2',
       upgrade_available: '0',
       bootcount: '0',
     });
+    (await readFile(stored)).copy(environmentContent);
   };
 
   return {
@@ -108,6 +140,7 @@ export async function makeFailingDevice({ directory, bundle, imageBytes, writeBy
           at('root'),
           active,
           inactive,
+          environment,
           at('device'),
           dirname(process.execPath),
           ...installer,
@@ -118,26 +151,28 @@ export async function makeFailingDevice({ directory, bundle, imageBytes, writeBy
         ({ stdout, stderr }) => stdout + stderr,
         (error: unknown) => String(error),
       );
-      const turned = (await uBootEnvironment(copies).read()).get('upgrade_available') === '1';
-      const whole = disk.content.subarray(0, imageBytes).equals(image);
+      const after = await storedEnvironment();
+      if (after === undefined) return { verdict: 'missed', said };
+      const turned = after.get('upgrade_available') === '1';
+      const whole = inactiveContent.subarray(0, imageBytes).equals(image);
       return { verdict: turned ? (whole ? 'harmless' : 'missed') : 'detected', said };
     },
     close: async () => {
-      await other.close();
+      await holder.close();
       await devices.close();
       await rm(directory, { recursive: true, force: true });
     },
   };
 }
 
-/** Arguments: where the root goes, the two partitions, what the device has of its own, the directory of Node, then the program. */
+/** Arguments: where the root goes, the two partitions, the environment, what the device has of its own, the directory of Node, then the program. */
 const enter = `
-root=$1 active=$2 inactive=$3 device=$4 node=$5
-shift 5
+root=$1 active=$2 inactive=$3 environment=$4 device=$5 node=$6
+shift 6
 mount -t tmpfs tmpfs /dev
 mknod /dev/null c 1 3
 mknod /dev/urandom c 1 9
-cp -R "$active" "$inactive" /dev
+cp -R "$active" "$inactive" "$environment" /dev
 mount /dev/mmcblk0p2 "$root"
 mount --bind /dev "$root/dev"
 mount --bind /usr "$root/usr"
@@ -158,7 +193,7 @@ async function makeTree(tree: string): Promise<void> {
   await symlink('/device/data', join(tree, 'var/lib/mender'));
   await writeFile(
     join(tree, 'etc/fw_env.config'),
-    '/device/environment-1 0x0 0x1000\n/device/environment-2 0x0 0x1000\n',
+    copyOffsets.map((offset) => `/dev/mmcblk0env0 0x${offset.toString(16)} 0x${copyBytes.toString(16)}\n`).join(''),
   );
   await writeFile(join(tree, 'etc/mender/artifact_info'), 'artifact_name=version-1\n');
   await writeFile(

@@ -7,13 +7,14 @@ import { installers, makeFailingDevice } from './failing-device.ts';
 import { tryMedia } from './media-trials.ts';
 
 /**
- * The full run of `faulty-media.test.ts`: each kind of fault at each write and flush of an image, by our client and by Debian's
+ * The full run of `faulty-media.test.ts`: each kind of fault at each write and flush of an image, or of the environment, by our client and by Debian's
  * mender-client. Prints a table of Markdown. Needs root.
  *
- *   node e2e/power-cuts/run-faulty-media.ts [--image-kib 4096] [--write-kib 64]
+ *   node e2e/power-cuts/run-faulty-media.ts [--fails image|environment] [--image-kib 4096] [--write-kib 64]
  */
 const { values } = parseArgs({
   options: {
+    fails: { type: 'string', default: 'image' },
     'image-kib': { type: 'string', default: '4096' },
     'write-kib': { type: 'string', default: '64' },
   },
@@ -26,6 +27,7 @@ const device = await makeFailingDevice({
   bundle,
   imageBytes: Number(values['image-kib']) * 1024,
   writeBytes: Number(values['write-kib']) * 1024,
+  fails: values.fails === 'environment' ? 'environment' : 'image',
 });
 try {
   process.stdout.write(
