@@ -48,6 +48,9 @@ export interface ShownPart extends DeviceDeployment {
 export type DeploymentReading = ReturnType<typeof createDeploymentReading>;
 
 const maxFailureGroups = 50;
+/** Lists without pages, for clients that know no other, go so far: some five megabytes, made in one turn of the event loop. */
+const maxUnpagedDevices = 20_000;
+const maxUnpagedIds = 100_000;
 /** The history of a device is counted up to here (server contract 4.6). */
 const maxCountedHistory = 10_000;
 
@@ -154,9 +157,16 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       return found.map((id) => ({ id, stats: counts.get(id) ?? statistics() }));
     },
 
+    /** In one piece; throws `badRequest` where that would be too large. */
     devices: async (actor: Actor, id: string, signal: AbortSignal): Promise<ShownPart[]> => {
       const reader = database.searchFor(signal);
-      await existing(database.read, actor, id);
+      const { deviceCount } = await existing(database.read, actor, id);
+      if (deviceCount > maxUnpagedDevices) {
+        throw new ServerError(
+          'badRequest',
+          `${deviceCount} devices are too many for one answer: read them by pages, .../devices/list`,
+        );
+      }
       return withImages(reader, actor, await parts(actor).ofDeployment(reader, id, undefined));
     },
 
@@ -181,9 +191,13 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       return parts(actor).failures(database.searchFor(signal), id, maxFailureGroups);
     },
 
+    /** In one piece; throws `badRequest` where that would be too large. */
     targets: async (actor: Actor, id: string, signal: AbortSignal): Promise<string[]> => {
       const reader = database.searchFor(signal);
-      await existing(database.read, actor, id);
+      const { maxDevices } = await existing(database.read, actor, id);
+      if (maxDevices > maxUnpagedIds) {
+        throw new ServerError('badRequest', `the ids of ${maxDevices} devices are too many for one answer`);
+      }
       return seenOf(reader, actor, await targets(actor).deviceIds(reader, id));
     },
 

@@ -149,3 +149,26 @@ test('an abort ends all that are at it, in several steps; cut short it holds all
   });
   assert.equal(again.status, 422);
 });
+
+test('a list without pages is refused where it would hold up the polls, and says what to ask instead', async () => {
+  await using server = await startTestServer();
+  await upload(server, { name: 'r' });
+  server.known.accepted = idsOf(2);
+  const id = await toAll(server);
+  assert.equal(await poll(server, 'device-000000'), 200);
+  const ask = (list: string) => server.request('GET', `${base}/${id}/${list}`, { as: 'user' });
+  const set = (counts: { device_count: number; max_devices: number }) =>
+    server.database.unitOfWork((tx) => tx.updateTable('deployments').set(counts).execute());
+
+  await set({ device_count: 20_000, max_devices: 100_000 });
+  assert.equal((await ask('devices')).status, 200);
+  assert.equal((await ask('device_list')).status, 200);
+  await set({ device_count: 20_001, max_devices: 100_001 });
+  const devices = await ask('devices');
+  assert.equal(devices.status, 400);
+  assert.match(devices.bytes.toString(), /20001 devices are too many for one answer: .*devices\/list/);
+  const ids = await ask('device_list');
+  assert.equal(ids.status, 400);
+  assert.match(ids.bytes.toString(), /100001 devices are too many/);
+  assert.equal((await ask('devices/list')).status, 200);
+});
