@@ -12,7 +12,7 @@ import { startServerProcess, type ServerProcess } from '../testing/server-proces
 
 const admin = { email: 'admin@example.com', password: 'correct horse battery' };
 /** More than sockets and streams hold: it is under way until it is read. */
-const size = 48 * 1024 * 1024;
+const size = 24 * 1024 * 1024;
 
 let directory: string;
 let server: ServerProcess | undefined;

@@ -27,7 +27,11 @@ export async function startServerProcess(
   const lines: string[] = [];
   const exited = once(child, 'exit');
   const ready = new Promise<string>((resolve, reject) => {
-    const impatience = setTimeout(() => reject(new Error(`not ready: ${lines.join('\n')}`)), startTimeoutMs);
+    const impatience = setTimeout(() => {
+      reject(new Error(`not ready within ${startTimeoutMs} ms: ${lines.join('\n')}`));
+      // Left alone, it would keep the test's process from ending.
+      child.kill('SIGKILL');
+    }, startTimeoutMs);
     const listen = (line: string) => {
       lines.push(line);
       // Where it listens, which is not what it is called when it has a public URL.
