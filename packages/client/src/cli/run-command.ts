@@ -1,25 +1,14 @@
 import type { Readable } from 'node:stream';
 import { ClientError } from '../client-error.ts';
-import { createDaemon } from '../daemon/create-daemon.ts';
-import { collectInventory } from '../inventory/collect-inventory.ts';
-import { intervalAttributes } from '../inventory/interval-attributes.ts';
-import { flash } from '../rootfs/flash.ts';
 import { showArtifact, showProvides } from '../standalone/show-artifact.ts';
 import { runStandalone, type StandaloneCommand } from '../standalone/run-standalone.ts';
-import { authDaemon, bootstrap, sessionsOfDaemon } from './authentication-commands.ts';
-import { compressionsOf } from './available-decompressors.ts';
-import {
-  deploymentNeeds,
-  downloadPatience,
-  httpOf,
-  networkOf,
-  serverConnectionOf,
-  serversOf,
-  type ClientGround,
-} from './client-parts.ts';
+import { authDaemon, bootstrap } from './authentication-commands.ts';
+import { deploymentNeeds, downloadPatience, httpOf, type ClientGround } from './client-parts.ts';
 import type { CommandName, OptionName, ProgramName } from './command-line.ts';
 import { openUrl } from './open-url.ts';
 import { type ParsedArguments } from './parse-arguments.ts';
+import { runDaemon } from './run-daemon.ts';
+import { runFlash } from './run-flash.ts';
 import { runSetup } from './run-setup.ts';
 import { runSnapshot, type StandardOutput } from './run-snapshot.ts';
 import { signalDaemon } from './signal-daemon.ts';
@@ -120,93 +109,6 @@ async function standalone(
   return await runStandalone(command, needs, signal);
 }
 
-async function runDaemon(
-  ground: ClientGround,
-  parsed: ParsedArguments,
-  { onSignal, signal }: CommandSurroundings,
-): Promise<number> {
-  const { system, paths, configuration, version } = ground;
-  if (serversOf(configuration).length === 0) {
-    throw new ClientError('commandLine', 'Cannot run in daemon mode with no server URL specified');
-  }
-  const needs = await deploymentNeeds(ground);
-  if (needs.verificationKeys.length === 0) {
-    system.log('warning', 'No ArtifactVerifyKey is set: artifacts are installed whoever made them.');
-  }
-  const once = parsed.options.has('once');
-  const network = await networkOf(ground);
-  const sessions = await sessionsOfDaemon(ground, network, once ? 'once' : 'resident', signal);
-  const daemon = createDaemon({
-    ...needs,
-    server: serverConnectionOf(ground, network, sessions),
-    inventory: async (inventorySignal) => {
-      const provides = (await showProvides(needs, inventorySignal)).map(splitProvide);
-      const known = {
-        ...Object.fromEntries(provides),
-        device_type: await needs.deviceType(),
-        mender_client_version: version,
-        artifact_compressions: compressionsOf(needs.decompressors),
-        ...intervalAttributes(configuration),
-      };
-      return await collectInventory(system, paths.inventoryScripts, known, inventorySignal);
-    },
-    schedule: {
-      updatePollIntervalMs: configuration.UpdatePollIntervalSeconds * 1000,
-      inventoryPollIntervalMs: configuration.InventoryPollIntervalSeconds * 1000,
-      retryPollIntervalMs: configuration.RetryPollIntervalSeconds * 1000,
-      retryPollCount: configuration.RetryPollCount,
-    },
-  });
-  onSignal('SIGUSR1', () => {
-    daemon.checkForDeployment();
-  });
-  onSignal('SIGUSR2', () => {
-    daemon.sendInventory();
-  });
-  if (once) await daemon.runOnce(signal);
-  else await daemon.run(signal);
-  return 0;
-}
-
-async function runFlash(
-  { system }: ClientGround,
-  parsed: ParsedArguments,
-  { print, standardInput, signal }: CommandSurroundings,
-): Promise<number> {
-  const writeEverything = parsed.options.has('write-everything');
-  const options = {
-    input: required(parsed, 'input'),
-    output: required(parsed, 'output'),
-    sizeBytes: bytesOf(parsed, 'input-size'),
-    flushIntervalBytes: bytesOf(parsed, 'fsync-interval') ?? 1024 * 1024,
-    writeEverything,
-  };
-  const written = await flash(options, { standardInput, processes: system.processes }, signal);
-  if (writeEverything) print(`Total bytes written: ${written.sizeBytes}`);
-  else {
-    print('STATISTICS');
-    print(`Blocks written: ${written.writtenBlocks}`);
-    print(`Blocks omitted: ${written.sameBlocks}`);
-    print(`Bytes written: ${written.writtenBytes}`);
-    print(`Total bytes: ${written.sizeBytes}`);
-  }
-  return 0;
-}
-
-function required(parsed: ParsedArguments, name: OptionName): string {
-  const value = valuesOf(parsed, name).at(-1);
-  if (value === undefined) throw new ClientError('commandLine', `Need --${name}`);
-  return value;
-}
-
-function bytesOf(parsed: ParsedArguments, name: OptionName): number | undefined {
-  const text = valuesOf(parsed, name).at(-1);
-  if (text === undefined) return undefined;
-  const bytes = Number(text);
-  if (/^[0-9]+$/.test(text) && Number.isSafeInteger(bytes)) return bytes;
-  throw new ClientError('commandLine', `--${name} must be a number of bytes, not '${text}'`);
-}
-
 function withoutArguments(command: Command): Command {
   return async (ground, parsed, surroundings) => {
     const [unexpected] = parsed.arguments;
@@ -225,9 +127,4 @@ function rebootCode(parsed: ParsedArguments): { rebootExitCode: boolean } {
 
 function valuesOf(parsed: ParsedArguments, name: OptionName): readonly string[] {
   return parsed.options.get(name) ?? [];
-}
-
-function splitProvide(line: string): [string, string] {
-  const equals = line.indexOf('=');
-  return [line.slice(0, equals), line.slice(equals + 1)];
 }
