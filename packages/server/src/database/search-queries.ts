@@ -34,8 +34,11 @@ interface Asked {
 }
 
 const startTimeoutMs = 30_000;
-/** A search that needs more ends with an error, and the server goes on. */
-const maxThreadHeapMb = 512;
+/**
+ * Of a thread. A search that needs more than the first ends with an error, and the server goes on; the second is for what lives as long
+ * as a row is read, for which V8 would take tens of megabytes in each thread.
+ */
+const heap = { maxOldGenerationSizeMb: 512, maxYoungGenerationSizeMb: 8 } as const;
 
 /**
  * Runs queries on SQLite in threads of their own, since `node:sqlite` answers no poll while it works: a few at once, so that a page of
@@ -131,7 +134,7 @@ async function startThread(workerData: SearchThreadData, signal: AbortSignal): P
   const worker = new Worker(new URL('./search-thread.ts', import.meta.url), {
     name: 'search',
     workerData,
-    resourceLimits: { maxOldGenerationSizeMb: maxThreadHeapMb },
+    resourceLimits: heap,
   });
   // Also one that dies with nothing to do must not take the server with it; the next query finds out.
   worker.on('error', () => undefined);
