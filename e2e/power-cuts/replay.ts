@@ -24,23 +24,37 @@ export interface Replay {
   vary(kept: (index: number) => Kept): Generator<void, void>;
 }
 
+/** What one sector holds, with its part of the names of contents: computing that is most of the work. */
+interface SectorContent {
+  readonly bytes: Buffer;
+  readonly key: bigint;
+}
+
 export function replayOf(initial: Buffer, ranges: readonly Range[]): Replay {
   const disk = Buffer.from(initial);
   /** Of each sector that pending writes touch, what is on the medium in any case. */
-  const durable = new Map<number, Buffer>();
-  let pending: PendingWrite[] = [];
+  const durable = new Map<number, SectorContent>();
+  let pending: (PendingWrite & { readonly sectors: ReadonlyMap<number, SectorContent> })[] = [];
   const keys = new Map<Range, bigint>(ranges.map((range) => [range, 0n]));
-  const sectorAt = (sector: number) => disk.subarray(sector * sectorBytes, (sector + 1) * sectorBytes);
-  const put = (sector: number, bytes: Uint8Array) => {
+  /** Of the sectors that are not as they were in the beginning. */
+  const changed = new Map<number, bigint>();
+  const present = (sector: number): SectorContent => {
+    const bytes = disk.subarray(sector * sectorBytes, (sector + 1) * sectorBytes);
+    return { bytes, key: changed.get(sector) ?? sectorKey(sector, bytes) };
+  };
+  const put = (sector: number, { bytes, key }: SectorContent) => {
     const at = sector * sectorBytes;
+    const before = present(sector).key;
     for (const range of ranges) {
       if (at < range.at || at >= range.at + range.sizeBytes) continue;
-      keys.set(
-        range,
-        (keys.get(range) ?? 0n) ^ sectorKey(sector, sectorAt(sector)) ^ sectorKey(sector, bytes),
-      );
+      keys.set(range, (keys.get(range) ?? 0n) ^ before ^ key);
     }
     disk.set(bytes, at);
+    changed.set(sector, key);
+  };
+  const copyOf = (sector: number): SectorContent => {
+    const { bytes, key } = present(sector);
+    return { bytes: Buffer.from(bytes), key };
   };
   return {
     disk,
@@ -54,45 +68,51 @@ export function replayOf(initial: Buffer, ranges: readonly Range[]): Replay {
         for (const sector of durable.keys()) if (isIn(sector * sectorBytes)) durable.delete(sector);
         return;
       }
-      for (const [sector, bytes] of sectorsOf(entry)) {
-        if (!durable.has(sector)) durable.set(sector, Buffer.from(sectorAt(sector)));
-        put(sector, bytes);
+      const sectors = sectorsOf(entry);
+      for (const [sector, content] of sectors) {
+        if (!durable.has(sector)) durable.set(sector, copyOf(sector));
+        put(sector, content);
       }
-      pending.push(entry);
+      pending.push({ at: entry.at, bytes: entry.bytes, sectors });
     },
     settleLast: () => {
       const last = pending.pop();
       if (last === undefined) return;
-      for (const [sector, bytes] of sectorsOf(last)) if (durable.has(sector)) durable.set(sector, bytes);
+      for (const [sector, content] of last.sectors) if (durable.has(sector)) durable.set(sector, content);
     },
     *vary(kept) {
-      const shown = new Map<number, Uint8Array>(durable);
-      for (const [index, write] of pending.entries()) {
+      const shown = new Map(durable);
+      for (const [index, { at, sectors }] of pending.entries()) {
         const keep = kept(index);
         if (keep === 'none') continue;
-        for (const [sector, bytes, number] of sectorsOf(write))
-          if (keep === 'all' || (number >= keep.from && number < keep.to)) shown.set(sector, bytes);
+        const first = at / sectorBytes;
+        for (const [sector, content] of sectors)
+          if (keep === 'all' || (sector >= first + keep.from && sector < first + keep.to))
+            shown.set(sector, content);
       }
-      const before: [number, Buffer][] = [];
-      for (const [sector, bytes] of shown) {
-        const present = sectorAt(sector);
-        if (present.equals(bytes)) continue;
-        before.push([sector, Buffer.from(present)]);
-        put(sector, bytes);
+      const before: [number, SectorContent][] = [];
+      for (const [sector, content] of shown) {
+        if (present(sector).key === content.key) continue;
+        before.push([sector, copyOf(sector)]);
+        put(sector, content);
       }
       try {
         yield;
       } finally {
-        for (const [sector, bytes] of before) put(sector, bytes);
+        for (const [sector, content] of before) put(sector, content);
       }
     },
   };
 }
 
-function* sectorsOf({ at, bytes }: PendingWrite): Generator<readonly [number, Buffer, number]> {
-  const first = at / sectorBytes;
-  for (let number = 0; number * sectorBytes < bytes.length; number += 1)
-    yield [first + number, bytes.subarray(number * sectorBytes, (number + 1) * sectorBytes), number];
+function sectorsOf({ at, bytes }: PendingWrite): ReadonlyMap<number, SectorContent> {
+  const sectors = new Map<number, SectorContent>();
+  for (let from = 0; from < bytes.length; from += sectorBytes) {
+    const sector = (at + from) / sectorBytes;
+    const content = bytes.subarray(from, from + sectorBytes);
+    sectors.set(sector, { bytes: content, key: sectorKey(sector, content) });
+  }
+  return sectors;
 }
 
 /** Sums of these over all sectors (XOR) name a content; 64 bits are enough to tell apart what one log can leave. */
