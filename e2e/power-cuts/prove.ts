@@ -167,7 +167,8 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
   const chosen = options.mostRecoveries === undefined ? all : sample(all, options.mostRecoveries, random);
   let recoveries = 0;
   let kernelBoots = 0;
-  const queue = chosen.values();
+  // What breaks late is seen by nothing but this, so a mutant's last states come first.
+  const queue = (options.stopAtFirst === true ? chosen.toReversed() : chosen).values();
   const worker = async (number: number) => {
     for (const { file, cut, told: over } of queue) {
       if (options.stopAtFirst === true && violations.size > 0) return;

@@ -64,9 +64,13 @@ export async function recordUpdate(
     const root = partition === partitionNumbers.rootA ? 'rootA' : 'rootB';
     const copy = join(work, 'root.img');
     await writeFile(copy, disk.subarray(parts[root].at, parts[root].at + parts[root].sizeBytes));
-    const { sockets, close } = await openVirtualDisks(join(work, 'disks'), media);
-    const disks = mapParts((name) => (name === root ? { file: copy } : { socket: sockets[name] }));
-    return await device.run(partition, disks, enough).finally(close);
+    const virtual = await openVirtualDisks(join(work, 'disks'), media);
+    const disks = mapParts((name) => (name === root ? { file: copy } : { socket: virtual.sockets[name] }));
+    try {
+      return await device.run(partition, disks, enough);
+    } finally {
+      await virtual.close();
+    }
   };
   try {
     const device = await makeSmallDevice({

@@ -14,6 +14,7 @@ import {
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { createGrubEnvironment, createUBootEnvironment } from '@tandem/boot-environment';
+import { encodeGrubBlock, usualGrubBlockBytes } from '../../packages/boot-environment/src/grub-block.ts';
 import { bootScript, goingBack } from '../../packages/image/src/u-boot/boot-script.ts';
 import { scriptImage } from '../../packages/image/src/u-boot/script-image.ts';
 import { rebootScript, systemScript } from './small-system.ts';
@@ -97,13 +98,14 @@ export async function makeSmallDisk(kind: BoardKind, story: Story, work: string)
   await put(parts.data, ext4(join(work, 'data'), parts.data.sizeBytes));
 
   if (kind === 'grub') {
+    const directory = join(work, 'boot/grub-mender-grubenv');
+    await createGrubEnvironment(directory, environment);
+    // As another tool may have left it: so long, and in such an order, that what changes does not lie in one sector, and only the locks
+    // tell a write that was torn.
     const { upgrade_available, ...first } = environment;
-    await createGrubEnvironment(join(work, 'boot/grub-mender-grubenv'), {
-      ...first,
-      // So long that what changes does not lie in one sector, and only the locks tell a write that was torn.
-      board_arguments: 'x'.repeat(360),
-      upgrade_available,
-    });
+    const variables = { ...first, board_arguments: 'x'.repeat(360), upgrade_available };
+    const block = encodeGrubBlock(new Map(Object.entries(variables)), usualGrubBlockBytes);
+    for (const copy of [1, 2]) await writeFile(join(directory, `mender_grubenv${copy}/env`), block);
   } else {
     await writeTree(join(work, 'boot'), { 'boot.scr': scriptImage(bootScriptText(), 'boot', 0) });
     const file = join(work, 'environment');
