@@ -65,7 +65,7 @@ async function cutAndSee({ release, cuts, ends }: CutRun, run: number): Promise<
   const done: string[] = [];
   let isOver = false;
   const deployment = site.fleet
-    .deployToGroup(options.name, release, group, { timeoutMs: limitMs })
+    .deployToGroup(options.name, release, group, { timeoutMs: patience.timeout })
     .finally(() => (isOver = true));
   // Where something else fails first, that is what is told.
   deployment.catch(() => undefined);
