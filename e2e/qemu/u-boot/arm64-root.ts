@@ -28,8 +28,7 @@ done
 
 const files: Readonly<Record<string, string>> = {
   'usr/sbin/init': init,
-  'usr/sbin/reboot':
-    '#!/bin/sh\necho guest: reboots\nsync\numount /boot/efi /data\nexec /bin/busybox reboot -f\n',
+  'usr/sbin/reboot': '#!/bin/sh\nsync\numount /boot/efi /data\nexec /bin/busybox reboot -f\n',
   // No name of busybox: whoever starts it under another name means it all the same.
   'bin/false': '#!/bin/sh\nexit 1\n',
   'etc/hosts': `127.0.0.1 localhost guest\n10.0.2.2 ${serverName}\n`,

@@ -69,11 +69,11 @@ export function describeUpdates(what: string, guest: UBootGuest): void {
     test('is updated, commits, and stays with it when its power goes', patience, async (t: TestContext) => {
       const before = device.console.position();
       assert.equal(await deploy('guest-2'), 'success');
-      const down = await device.console.waitFor(/^guest: reboots/, { limitMs, after: before });
+      const down = await device.console.waitFor(/reboot: Restarting system/, { limitMs, after: before });
       const trial = await bootAfter(device, down.next);
       assert.equal(trial.partition, '3');
       const up = await runs('guest-2', trial.next);
-      t.diagnostic(`downtime, from the reboot to the first process: ${seconds(up.atMs - down.atMs)}`);
+      t.diagnostic(`downtime, from the reset to the first process: ${seconds(up.atMs - down.atMs)}`);
       assert.equal(await site.fleet.reportedArtifact(deviceName), 'guest-2');
       const reset = device.console.position();
       await device.reset();
