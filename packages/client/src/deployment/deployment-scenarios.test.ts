@@ -80,35 +80,55 @@ const untilCommitted = [...untilRebooted, ...committed];
 const good = [...untilCommitted, 'Cleanup'];
 
 const reported = ['downloading', 'installing', 'rebooting', 'installing'];
+const backWithoutReboot = [...untilInstallFailed, 'SupportsRollback', ...rolledBack, ...failed, 'Cleanup'];
 
-/** How a deployment goes on when this call or script does not do its work. */
+const failsAfter =
+  (...before: readonly string[]) =>
+  (expectChain: readonly string[], expectName = 'version-1') => ({
+    expectChain,
+    expectStatuses: [...before, 'failure'],
+    expectName,
+  });
+const beforeInstall = failsAfter('downloading');
+const installFails = failsAfter('downloading', 'installing');
+const rebootFails = failsAfter('downloading', 'installing', 'rebooting');
+const commitFails = failsAfter(...reported);
+
+/** How a deployment ends when this call or script does not do its work. */
 // prettier-ignore
-const failuresOfEach: readonly ({ readonly in: string } & Pick<Scenario, 'reboot' | 'fails' | 'expectChain' | 'expectStatuses' | 'expectName'>)[] = [
-  { in: 'Download_Enter',        expectChain: ['Download_Enter', 'Download_Error'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
-  { in: 'ProvidePayloadFileSizes', expectChain: [...inStorage.slice(0, 2), 'Download_Error', 'Cleanup'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
-  { in: 'Download',              expectChain: [...inStorage.slice(0, 3), 'Download_Error', 'Cleanup'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
-  { in: 'ArtifactInstall_Enter', expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall_Error', ...back], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
-  { in: 'ArtifactInstall',       expectChain: [...inStorage, ...installed.slice(0, 2), 'ArtifactInstall_Error', ...back], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
-  { in: 'NeedsArtifactReboot',   expectChain: [...untilInstalled, 'SupportsRollback', ...rolledBack, ...failed, 'Cleanup'], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
-  { in: 'ArtifactVerifyReboot',  expectChain: [...untilInstalled, 'ArtifactReboot_Enter', '(reboot)', 'ArtifactVerifyReboot', 'ArtifactReboot_Error', ...back], expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
-  { in: 'ArtifactCommit_Enter',  expectChain: [...untilRebooted, 'ArtifactCommit_Enter', 'ArtifactCommit_Error', ...back], expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
-  { in: 'ArtifactCommit',        expectChain: [...untilRebooted, ...committed.slice(0, 2), 'ArtifactCommit_Error', ...back], expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
-  { in: 'ArtifactCommit_Leave',  expectChain: [...untilCommitted, 'ArtifactCommit_Error', 'Cleanup'], expectStatuses: [...reported, 'failure'], expectName: 'version-2_INCONSISTENT' },
-  { in: 'Cleanup',               expectChain: good, expectStatuses: [...reported, 'failure'], expectName: 'version-2' },
-  { in: 'ArtifactReboot', reboot: 'Yes',
-    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', 'ArtifactReboot', 'ArtifactReboot_Error', 'SupportsRollback', ...rolledBack,
-      'ArtifactRollbackReboot_Enter', 'ArtifactRollbackReboot', 'ArtifactVerifyRollbackReboot', 'ArtifactRollbackReboot_Leave', ...failed, 'Cleanup'],
-    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
+const failuresOfEach: readonly ({ readonly in: string; readonly ends: string } & Pick<Scenario, 'reboot' | 'fails' | 'expectChain' | 'expectStatuses' | 'expectName'>)[] = [
+  { in: 'Download_Enter',          ends: 'nothing to roll back',                    ...beforeInstall(['Download_Enter', 'Download_Error']) },
+  { in: 'ProvidePayloadFileSizes', ends: 'nothing to roll back',                    ...beforeInstall([...inStorage.slice(0, 2), 'Download_Error', 'Cleanup']) },
+  { in: 'Download',                ends: 'nothing to roll back',                    ...beforeInstall([...inStorage.slice(0, 3), 'Download_Error', 'Cleanup']) },
+  { in: 'Download_Leave',          ends: 'nothing to roll back',                    ...beforeInstall([...inStorage, 'Download_Error', 'Cleanup']) },
+  { in: 'ArtifactInstall_Enter',   ends: 'rolled back',                             ...installFails([...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall_Error', ...back]) },
+  { in: 'ArtifactInstall',         ends: 'rolled back',                             ...installFails([...untilInstallFailed, ...back]) },
+  { in: 'ArtifactInstall_Leave',   ends: 'rolled back',                             ...installFails([...inStorage, ...installed.slice(0, 3), 'ArtifactInstall_Error', ...back]) },
+  { in: 'NeedsArtifactReboot',     ends: 'its rollback is not proven either',       ...installFails([...untilInstalled, 'SupportsRollback', ...rolledBack, ...failed, 'Cleanup'], 'version-2_INCONSISTENT') },
+  { in: 'ArtifactReboot_Enter',    ends: 'rolled back',                             ...rebootFails([...untilInstalled, 'ArtifactReboot_Enter', 'ArtifactReboot_Error', ...back]) },
+  { in: 'ArtifactReboot',          ends: 'rolled back',        reboot: 'Yes',       ...rebootFails([...untilInstalled, 'ArtifactReboot_Enter', 'ArtifactReboot', 'ArtifactReboot_Error', 'SupportsRollback', ...rolledBack,
+      'ArtifactRollbackReboot_Enter', 'ArtifactRollbackReboot', 'ArtifactVerifyRollbackReboot', 'ArtifactRollbackReboot_Leave', ...failed, 'Cleanup']) },
+  { in: 'ArtifactVerifyReboot',    ends: 'rolled back',                             ...rebootFails([...untilInstalled, 'ArtifactReboot_Enter', '(reboot)', 'ArtifactVerifyReboot', 'ArtifactReboot_Error', ...back]) },
+  { in: 'ArtifactReboot_Leave',    ends: 'rolled back',                             ...rebootFails([...untilRebooted, 'ArtifactReboot_Error', ...back]) },
+  { in: 'ArtifactCommit_Enter',    ends: 'rolled back',                             ...commitFails([...untilRebooted, 'ArtifactCommit_Enter', 'ArtifactCommit_Error', ...back]) },
+  { in: 'ArtifactCommit',          ends: 'rolled back',                             ...commitFails([...untilRebooted, ...committed.slice(0, 2), 'ArtifactCommit_Error', ...back]) },
+  { in: 'ArtifactCommit_Leave',    ends: 'the new software stays and says so',      ...commitFails([...untilCommitted, 'ArtifactCommit_Error', 'Cleanup'], 'version-2_INCONSISTENT') },
+  { in: 'Cleanup',                 ends: 'the new software stays, the failure is reported', ...commitFails(good, 'version-2') },
   // On the way back from an installation that failed.
-  { in: 'SupportsRollback', fails: ['ArtifactInstall'],
-    expectChain: [...untilInstallFailed, 'SupportsRollback', ...failed, 'Cleanup'], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
-  { in: 'ArtifactRollback', fails: ['ArtifactInstall'],
-    expectChain: [...untilInstallFailed, 'SupportsRollback', ...rolledBack.slice(0, 3), ...failed, 'Cleanup'], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
-  { in: 'ArtifactRollbackReboot', fails: ['ArtifactInstall'], reboot: 'Yes',
-    expectChain: [...untilInstallFailed, 'SupportsRollback', ...rolledBack, 'ArtifactRollbackReboot_Enter', 'ArtifactRollbackReboot', 'ArtifactVerifyRollbackReboot', 'ArtifactRollbackReboot_Leave', ...failed, 'Cleanup'],
-    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
-  { in: 'ArtifactFailure', fails: ['ArtifactInstall'], reboot: 'No',
-    expectChain: [...untilInstallFailed, 'SupportsRollback', ...rolledBack, ...failed, 'Cleanup'], expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
+  ...([
+    { in: 'SupportsRollback',             ends: 'inconsistent',          ...installFails([...untilInstallFailed, 'SupportsRollback', ...failed, 'Cleanup'], 'version-2_INCONSISTENT') },
+    { in: 'ArtifactRollback_Enter',       ends: 'rolled back all the same', reboot: 'No', ...installFails(backWithoutReboot) },
+    { in: 'ArtifactRollback',             ends: 'inconsistent',          ...installFails([...untilInstallFailed, 'SupportsRollback', ...rolledBack.slice(0, 3), ...failed, 'Cleanup'], 'version-2_INCONSISTENT') },
+    { in: 'ArtifactRollback_Leave',       ends: 'rolled back all the same', reboot: 'No', ...installFails(backWithoutReboot) },
+    { in: 'ArtifactRollbackReboot_Enter', ends: 'rolled back all the same', ...installFails([...untilInstallFailed, ...back]) },
+    { in: 'ArtifactRollbackReboot',       ends: 'rolled back all the same', reboot: 'Yes', ...installFails([...untilInstallFailed, 'SupportsRollback', ...rolledBack,
+        'ArtifactRollbackReboot_Enter', 'ArtifactRollbackReboot', 'ArtifactVerifyRollbackReboot', 'ArtifactRollbackReboot_Leave', ...failed, 'Cleanup']) },
+    { in: 'ArtifactRollbackReboot_Leave', ends: 'inconsistent',          ...installFails([...untilInstallFailed, 'SupportsRollback', ...rolledBack, ...rebootedBack,
+        'ArtifactRollbackReboot_Error', ...failed, 'Cleanup'], 'version-2_INCONSISTENT') },
+    { in: 'ArtifactFailure_Enter',        ends: 'rolled back all the same', reboot: 'No', ...installFails(backWithoutReboot) },
+    { in: 'ArtifactFailure',              ends: 'rolled back all the same', reboot: 'No', ...installFails(backWithoutReboot) },
+    { in: 'ArtifactFailure_Leave',        ends: 'rolled back all the same', reboot: 'No', ...installFails(backWithoutReboot) },
+  ] as const).map((row) => ({ ...row, fails: ['ArtifactInstall'] })),
 ];
 
 // prettier-ignore
@@ -125,7 +145,7 @@ const scenarios: readonly Scenario[] = [
       ...untilInstalled, ...committed, 'Cleanup', 'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Idle_Enter'],
     expectStatuses: ['downloading', 'installing', 'installing', 'success'], expectName: 'version-2' },
 
-  // ---- each call and script failing
+  // ---- each call and script failing, hanging, and killed
   { name: 'a failing Idle script is ignored', reboot: 'No', idleScripts: true, fails: ['Idle_Enter', 'Idle_Leave'],
     expectChain: ['Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave',
       ...untilInstalled, ...committed, 'Cleanup', 'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Idle_Enter'],
@@ -137,48 +157,11 @@ const scenarios: readonly Scenario[] = [
     expectChain: ['Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Sync_Error', 'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Sync_Error',
       'Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Sync_Error', 'Idle_Enter'],
     expectStatuses: [], expectName: 'version-1' },
-  { name: 'Download_Enter fails: nothing to roll back', fails: ['Download_Enter'],
-    expectChain: ['Download_Enter', 'Download_Error'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
-  { name: 'a module that fails to store the payload: nothing to roll back', fails: ['Download'],
-    expectChain: ['Download_Enter', 'ProvidePayloadFileSizes', 'Download', 'Download_Error', 'Cleanup'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
-  { name: 'Download_Leave fails: nothing to roll back', fails: ['Download_Leave'],
-    expectChain: [...inStorage, 'Download_Error', 'Cleanup'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
-  { name: 'ArtifactInstall_Enter fails: rolled back', fails: ['ArtifactInstall_Enter'],
-    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall_Error', ...back],
-    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
-  { name: 'ArtifactInstall fails: rolled back', fails: ['ArtifactInstall'],
-    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', ...back],
-    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
-  { name: 'ArtifactInstall_Leave fails: rolled back', fails: ['ArtifactInstall_Leave'],
-    expectChain: [...inStorage, ...installed.slice(0, 3), 'ArtifactInstall_Error', ...back],
-    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
-  { name: 'a module that cannot answer whether it needs a reboot: its rollback is not proven either', fails: ['NeedsArtifactReboot'],
-    expectChain: [...untilInstalled, 'SupportsRollback', ...rolledBack, ...failed, 'Cleanup'],
-    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
-  { name: 'ArtifactReboot_Enter fails: rolled back', fails: ['ArtifactReboot_Enter'],
-    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', 'ArtifactReboot_Error', ...back],
-    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
-  { name: 'a module that fails to reboot its part: rolled back', reboot: 'Yes', fails: ['ArtifactReboot'],
-    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', 'ArtifactReboot', 'ArtifactReboot_Error', 'SupportsRollback', ...rolledBack,
-      'ArtifactRollbackReboot_Enter', 'ArtifactRollbackReboot', 'ArtifactVerifyRollbackReboot', 'ArtifactRollbackReboot_Leave', ...failed, 'Cleanup'],
-    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
-  { name: 'new software that did not come up: rolled back', fails: ['ArtifactVerifyReboot'],
-    expectChain: [...untilInstalled, 'ArtifactReboot_Enter', '(reboot)', 'ArtifactVerifyReboot', 'ArtifactReboot_Error', ...back],
-    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
-  { name: 'ArtifactReboot_Leave fails: rolled back', fails: ['ArtifactReboot_Leave'],
-    expectChain: [...untilRebooted, 'ArtifactReboot_Error', ...back],
-    expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-1' },
-  { name: 'a health check in ArtifactCommit_Enter fails: rolled back', fails: ['ArtifactCommit_Enter'],
-    expectChain: [...untilRebooted, 'ArtifactCommit_Enter', 'ArtifactCommit_Error', ...back],
-    expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
-  { name: 'ArtifactCommit fails: rolled back', fails: ['ArtifactCommit'],
-    expectChain: [...untilRebooted, 'ArtifactCommit_Enter', 'ArtifactCommit', 'ArtifactCommit_Error', ...back],
-    expectStatuses: [...reported, 'failure'], expectName: 'version-1' },
-  { name: 'ArtifactCommit_Leave fails: the new software stays and says so', fails: ['ArtifactCommit_Leave'],
-    expectChain: [...untilCommitted, 'ArtifactCommit_Error', 'Cleanup'],
-    expectStatuses: [...reported, 'failure'], expectName: 'version-2_INCONSISTENT' },
-  { name: 'Cleanup fails after a commit: the new software stays, the failure is reported', fails: ['Cleanup'],
-    expectChain: good, expectStatuses: [...reported, 'failure'], expectName: 'version-2' },
+  ...failuresOfEach.flatMap(({ in: name, ends, fails = [], ...row }) => [
+    { name: `${name} fails: ${ends}`, fails: [...fails, name], ...row },
+    { name: `${name} hangs: ended when its time is up, and ${ends}`, hangs: [name], fails, ...row },
+    { name: `${name} is killed: ${ends}`, die: [name], fails, ...row },
+  ]),
 
   { name: 'new software with state scripts of a version to come: not committed', rebootSpoils: 'scripts/version',
     expectChain: [...untilRebooted, 'ArtifactCommit_Enter', 'ArtifactCommit_Error', ...back],
@@ -188,12 +171,6 @@ const scenarios: readonly Scenario[] = [
       '(reboot)', 'ArtifactVerifyRollbackReboot', 'ArtifactFailure', 'Cleanup'],
     expectStatuses: ['downloading', 'installing', 'rebooting', 'failure'], expectName: 'version-2_INCONSISTENT' },
 
-  // ---- each call hanging, or killed: as if it had failed
-  ...failuresOfEach.flatMap(({ in: name, ...row }) => [
-    { name: `${name} hangs: ended when its time is up, then as a failure`, hangs: [name], ...row },
-    { name: `${name} is killed: as a failure`, die: [name], ...row },
-  ]),
-
   // ---- the store cannot be written
   { name: 'a store that is read-only: nothing is begun', storeIsReadOnly: true,
     expectChain: ['Download_Error'], expectStatuses: ['downloading', 'failure'], expectName: 'version-1' },
@@ -201,17 +178,6 @@ const scenarios: readonly Scenario[] = [
   // ---- on the way back
   { name: 'a module that cannot roll back leaves the device inconsistent', rollback: 'No', fails: ['ArtifactInstall'],
     expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...failed, 'Cleanup'],
-    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
-  { name: 'ArtifactRollback fails: inconsistent', fails: ['ArtifactInstall', 'ArtifactRollback'],
-    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback',
-      'ArtifactRollback_Enter', 'ArtifactRollback', 'ArtifactRollback_Leave', ...failed, 'Cleanup'],
-    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
-  { name: 'scripts around the rollback fail: rolled back all the same', fails: ['ArtifactInstall', 'ArtifactRollback_Enter', 'ArtifactRollback_Leave', 'ArtifactRollbackReboot_Enter'],
-    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', ...back],
-    expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-1' },
-  { name: 'ArtifactRollbackReboot_Leave fails: inconsistent', fails: ['ArtifactInstall', 'ArtifactRollbackReboot_Leave'],
-    expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...rolledBack, ...rebootedBack,
-      'ArtifactRollbackReboot_Error', ...failed, 'Cleanup'],
     expectStatuses: ['downloading', 'installing', 'failure'], expectName: 'version-2_INCONSISTENT' },
   { name: 'a device that comes back to the new software is rebooted again', fails: ['ArtifactInstall'], failsOnce: ['ArtifactVerifyRollbackReboot'],
     expectChain: [...inStorage, 'ArtifactInstall_Enter', 'ArtifactInstall', 'ArtifactInstall_Error', 'SupportsRollback', ...rolledBack,
