@@ -19,6 +19,8 @@ export interface FleetSize {
   readonly active: number;
   /** Accepted devices that nobody polls for; the active deployments are for a tenth of them each, drawn by lot. */
   readonly idle: number;
+  /** Whether one more deployment has ended in which all devices took part, those that are idle, too. */
+  readonly ofAll?: boolean;
   /** Whether the idle ones have told what they are; a million of them take long to write. */
   readonly idleInventory?: boolean;
 }
@@ -149,7 +151,7 @@ function insertDevices(
 
 function insertDeployments(
   sqlite: DatabaseSync,
-  { finished, active }: FleetSize,
+  { finished, active, ofAll = false }: FleetSize,
   devices: readonly FleetDevice[],
   idle: readonly FleetDevice[],
 ): void {
@@ -185,6 +187,12 @@ function insertDeployments(
     if (hasEnded) for (const deviceId of ids) part.run(tenant, id, deviceId, created, created, created);
   };
   const start = Date.now() - 30 * dayMs;
+  if (ofAll)
+    insert(
+      [...devices, ...idle].map(({ id }) => id),
+      start - 1,
+      true,
+    );
   const share = Math.ceil(devices.length / Math.max(1, finished));
   for (let number = 0; number < finished; number += 1) {
     const ids = devices.slice(number * share, (number + 1) * share).map(({ id }) => id);

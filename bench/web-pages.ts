@@ -37,6 +37,8 @@ const reported = 'artifact_name=release-1&device_type=beaglebone';
 const management = '/api/management';
 const maxRows = 500;
 const patienceMs = 8_000;
+/** No script for so long: there are no more. */
+const quietMs = 300;
 
 interface MeasuredPage {
   readonly name: string;
@@ -55,7 +57,7 @@ const search = (given: Readonly<Record<string, unknown>>) =>
     ]),
   ).toString()}`;
 
-function pagesOf(device: string, deployment: string): readonly MeasuredPage[] {
+function pagesOf(device: string, deployment: string, ofAll: string): readonly MeasuredPage[] {
   const list = (name: string, given: Readonly<Record<string, unknown>>): MeasuredPage => ({
     name: `devices, ${name}`,
     path: `/ui/devices${search(given)}`,
@@ -124,6 +126,15 @@ function pagesOf(device: string, deployment: string): readonly MeasuredPage[] {
       shown: (page) => [heading(page, /^deployment/), row(page, 'Devices of the deployment')],
     },
     {
+      name: 'deployment of all devices',
+      path: `/ui/deployments/${ofAll}`,
+      shown: (page) => [
+        heading(page, /^deployment/),
+        row(page, 'Devices of the deployment'),
+        page.getByRole('navigation', { name: 'Pages' }),
+      ],
+    },
+    {
       name: 'new deployment',
       path: `/ui/deployments/new?release=${release}`,
       shown: (page) => [heading(page, 'New deployment'), page.getByRole('button', { name: /Release/ })],
@@ -168,6 +179,18 @@ async function waited(page: Page, act: () => Promise<unknown>, shown: readonly L
   };
 }
 
+/** Waits until the scripts of the other pages have come, as they have for somebody who reads a page before the next. */
+async function scriptsHaveCome(page: Page): Promise<void> {
+  const count = () =>
+    page.evaluate<number>(
+      `performance.getEntriesByType('resource').filter(({ name }) => name.endsWith('.js')).length`,
+    );
+  for (let last = -1, now = await count(); now !== last; now = await count()) {
+    last = now;
+    await page.waitForTimeout(quietMs);
+  }
+}
+
 /** The largest list that the server answered the page with must be a page. */
 function watchRows(page: Page): () => Promise<number> {
   const counts: Promise<number>[] = [];
@@ -192,6 +215,7 @@ const directory = values.fleet ?? mkdtempSync(join(tmpdir(), 'tandem-bench-'));
 const fleet = await makeFleet(directory, {
   devices: polling,
   ...deployments,
+  ofAll: true,
   idle: Number(values.devices) - polling,
 });
 // Of a fleet that is used again, the user is there already.
@@ -229,12 +253,13 @@ try {
     await ask('POST', '/v1/deployments/artifacts', own, artifactForm(artifact));
   }
   const json = { ...own, 'content-type': 'application/json' };
-  const newest = async () =>
+  const firstOf = async (query: string) =>
     (
-      JSON.parse(await ask('GET', '/v1/deployments/deployments?status=inprogress&per_page=1', own)) as {
+      JSON.parse(await ask('GET', `/v1/deployments/deployments?${query}&per_page=1`, own)) as {
         id: string;
       }[]
     )[0];
+  const newest = () => firstOf('status=inprogress');
   // Under way for every device: one has begun with it, and those that poll are handed it.
   if ((await newest()) === undefined) {
     const wanted = JSON.stringify({ name: 'deployment 0', artifact_name: release, all_devices: true });
@@ -251,7 +276,8 @@ try {
     });
   }
   const underWay = await newest();
-  assert.ok(underWay !== undefined && fleet.devices[0] !== undefined);
+  const ofAll = await firstOf('status=finished&sort=asc');
+  assert.ok(underWay !== undefined && ofAll !== undefined && fleet.devices[0] !== undefined);
 
   const page = await browser.newPage({ baseURL: server.url.href, viewport: { width: 1280, height: 800 } });
   page.setDefaultTimeout(patienceMs);
@@ -290,7 +316,7 @@ try {
     rows.push(`| ${name} | ${times(loads)} | ${times(visits)} | ${visits.at(-1)?.slowest ?? ''} |`);
     process.stdout.write(`${rows.at(-1)}\n`);
   };
-  for (const { name, path, shown } of pagesOf(fleet.devices[0].id, underWay.id)) {
+  for (const { name, path, shown } of pagesOf(fleet.devices[0].id, underWay.id, ofAll.id)) {
     const loads: Waited[] = [];
     const visits: Waited[] = [];
     for (const _ of rounds) {
@@ -298,8 +324,7 @@ try {
       // From a page that asks for none of it, and with nothing remembered.
       await page.goto('/ui/connect');
       await heading(page, /Connect/).waitFor();
-      // By then the scripts of the other pages have come, as they have for somebody who reads a page before the next.
-      await page.waitForTimeout(1500);
+      await scriptsHaveCome(page);
       const go = () => page.evaluate(`history.pushState({}, '', ${JSON.stringify(path)})`);
       visits.push(await waited(page, go, shown(page)));
     }
