@@ -66,7 +66,7 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-describe('a device whose root file systems are UBI volumes', () => {
+void describe('a device whose root file systems are UBI volumes', () => {
   let device: VirtualMachine;
   let shell: GuestShell;
   after(() => device.cutPower());
@@ -84,8 +84,10 @@ describe('a device whose root file systems are UBI volumes', () => {
       disk: { path: path('flash.img'), format: 'raw' },
       memoryMiB: 1024,
       further: [
-        ...['-blockdev', environment],
-        ...['-device', `nvme,drive=environment,serial=${environmentDisk.serial}`],
+        '-blockdev',
+        environment,
+        '-device',
+        `nvme,drive=environment,serial=${environmentDisk.serial}`,
       ],
     });
     const log = createWriteStream(join(process.env['TANDEM_QEMU_LOGS'] ?? directory, 'ubi.log'), {
@@ -110,14 +112,14 @@ describe('a device whose root file systems are UBI volumes', () => {
   };
   const release = async (): Promise<string> => (await shell.run('cat /etc/guest-release')).output;
 
-  test('starts from the first volume', patience, async () => {
+  void test('starts from the first volume', patience, async () => {
     await switchOn();
     assert.equal(await started(0), String(volumes.rootfsa));
     assert.match(await release(), /^guest-1/m);
     assert.match((await shell.run('grep " / " /proc/mounts')).output, /^ubi0_1 \/ ubifs ro/m);
   });
 
-  test('is updated into the second, commits, and stays with it', patience, async (t: TestContext) => {
+  void test('is updated into the second, commits, and stays with it', patience, async (t: TestContext) => {
     const began = device.upMs();
     const installed = await install('guest-2');
     assert.equal(installed.code, 0, installed.output);
@@ -130,7 +132,7 @@ describe('a device whose root file systems are UBI volumes', () => {
     assert.match((await shell.run('mender-update show-artifact')).output, /^guest-2/m);
   });
 
-  test('goes back from an update that is not committed', patience, async () => {
+  void test('goes back from an update that is not committed', patience, async () => {
     const installed = await install('guest-3');
     assert.equal(installed.code, 0, installed.output);
     assert.equal(await reboot(), String(volumes.rootfsa));
@@ -142,7 +144,7 @@ describe('a device whose root file systems are UBI volumes', () => {
     assert.match((await shell.run('mender-update show-artifact')).output, /^guest-2/m);
   });
 
-  test('starts what ran before when its power goes while a volume is written', patience, async () => {
+  void test('starts what ran before when its power goes while a volume is written', patience, async () => {
     // What is written to a disk in the place of flash is on it when it was flushed.
     await shell.run('(while sleep 1; do sync; done) > /dev/null 2>&1 & true');
     const before = device.console.position();
@@ -164,7 +166,7 @@ describe('a device whose root file systems are UBI volumes', () => {
     assert.equal(committed.code, 0, committed.output);
   });
 
-  test('writes a volume of a chip with bad erase blocks', patience, async () => {
+  void test('writes a volume of a chip with bad erase blocks', patience, async () => {
     const { bad, weak } = simulatedChip;
     const badBlocks = async (): Promise<number> =>
       Number(/^\d+/m.exec((await shell.run('cat /sys/class/ubi/ubi1/bad_peb_count')).output)?.[0]);
