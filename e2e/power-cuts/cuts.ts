@@ -42,10 +42,6 @@ export function* everyCut(
     if (entry.kind === 'mark') continue;
     if (entry.kind === 'flush') yield* lose(replay, entry.range, number, limits, isImage);
     replay.apply(entry);
-    if (entry.kind === 'write' && entry.durable === true) {
-      yield* tear(replay, replay.pending().length - 1, number, limits, isImage);
-      replay.settleLast();
-    }
     yield { kind: 'after each request', entry: number };
   }
   const last = entries.length - 1;

@@ -193,7 +193,9 @@ async function makeTree(tree: string): Promise<void> {
   await symlink('/device/data', join(tree, 'var/lib/mender'));
   await writeFile(
     join(tree, 'etc/fw_env.config'),
-    copyOffsets.map((offset) => `/dev/mmcblk0env0 0x${offset.toString(16)} 0x${copyBytes.toString(16)}\n`).join(''),
+    copyOffsets
+      .map((offset) => `/dev/mmcblk0env0 0x${offset.toString(16)} 0x${copyBytes.toString(16)}\n`)
+      .join(''),
   );
   await writeFile(join(tree, 'etc/mender/artifact_info'), 'artifact_name=version-1\n');
   await writeFile(

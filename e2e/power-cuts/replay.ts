@@ -16,8 +16,6 @@ export interface Replay {
   readonly disk: Buffer;
   pending(): readonly PendingWrite[];
   apply(entry: LogEntry): void;
-  /** The last write is on the medium, though others may not be. */
-  settleLast(): void;
   /** A name of the content of a range, the same for the same content. Ranges are those named at the beginning. */
   key(range: Range): bigint;
   /** While it stands at its one yield, the disk has only what is kept of the pending writes, in their order, over what is surely there. */
@@ -74,11 +72,6 @@ export function replayOf(initial: Buffer, ranges: readonly Range[]): Replay {
         put(sector, content);
       }
       pending.push({ at: entry.at, bytes: entry.bytes, sectors });
-    },
-    settleLast: () => {
-      const last = pending.pop();
-      if (last === undefined) return;
-      for (const [sector, content] of last.sectors) if (durable.has(sector)) durable.set(sector, content);
     },
     *vary(kept) {
       const shown = new Map(durable);

@@ -14,7 +14,6 @@ import {
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { createGrubEnvironment, createUBootEnvironment } from '@tandem/boot-environment';
-import { encodeGrubBlock, usualGrubBlockBytes } from '../../packages/boot-environment/src/grub-block.ts';
 import { bootScript, goingBack } from '../../packages/image/src/u-boot/boot-script.ts';
 import { scriptImage } from '../../packages/image/src/u-boot/script-image.ts';
 import { rebootScript, systemScript } from './small-system.ts';
@@ -98,14 +97,15 @@ export async function makeSmallDisk(kind: BoardKind, story: Story, work: string)
   await put(parts.data, ext4(join(work, 'data'), parts.data.sizeBytes));
 
   if (kind === 'grub') {
-    const directory = join(work, 'boot/grub-mender-grubenv');
-    await createGrubEnvironment(directory, environment);
-    // As another tool may have left it: so long, and in such an order, that what changes does not lie in one sector, and only the locks
-    // tell a write that was torn.
     const { upgrade_available, ...first } = environment;
-    const variables = { ...first, board_arguments: 'x'.repeat(360), upgrade_available };
-    const block = encodeGrubBlock(new Map(Object.entries(variables)), usualGrubBlockBytes);
-    for (const copy of [1, 2]) await writeFile(join(directory, `mender_grubenv${copy}/env`), block);
+    // In the story of a commit so long that what the client changes does not lie in one sector, and only the locks tell a write that was
+    // torn. GRUB, which cannot flush, must find what it changes of a rollback in one sector, as in our images.
+    const further = story === 'commit' ? { board_arguments: 'x'.repeat(360) } : {};
+    await createGrubEnvironment(join(work, 'boot/grub-mender-grubenv'), {
+      ...first,
+      ...further,
+      upgrade_available,
+    });
   } else {
     await writeTree(join(work, 'boot'), { 'boot.scr': scriptImage(bootScriptText(), 'boot', 0) });
     const file = join(work, 'environment');

@@ -10,14 +10,8 @@ export interface Range {
 
 /** What a disk was asked, in its order. */
 export type LogEntry =
-  | {
-      readonly kind: 'write';
-      readonly at: number;
-      readonly bytes: Buffer;
-      /** Forced past the disk's cache (FUA): on the medium when it is answered, whatever becomes of the others. */
-      readonly durable?: boolean;
-    }
-  /** Every earlier write to the range is on the medium. A log of a whole disk flushes all of it. */
+  | { readonly kind: 'write'; readonly at: number; readonly bytes: Buffer }
+  /** Every earlier write to the range is on the medium. */
   | { readonly kind: 'flush'; readonly range: Range }
   /** What happened meanwhile, for people and for what a proof has to know of the server. */
   | { readonly kind: 'mark'; readonly text: string };

@@ -91,18 +91,6 @@ describe('a GRUB environment', () => {
     assert.ok(bothValid(await diskOf(directory)));
   });
 
-  test('has all that GRUB changes in the first sector, so that a torn write of GRUB changes all of it or nothing', async () => {
-    const directory = join(root, 'long');
-    const { mender_boot_part, ...others } = before;
-    await createGrubEnvironment(directory, { board_arguments: 'x'.repeat(500), ...others });
-    await ours(directory).write({ mender_boot_part });
-    for (const copy of ['mender_grubenv1', 'mender_grubenv2']) {
-      const sector = (await readFile(join(directory, copy, 'env'), 'latin1')).slice(0, 512);
-      for (const name of ['mender_boot_part', 'upgrade_available', 'bootcount'])
-        assert.match(sector, new RegExp(`^${name}=`, 'm'));
-    }
-  });
-
   test('keeps values GRUB must escape, and bytes that are no text', async () => {
     const directory = await freshDirectory();
     const difficult = { path: 'a\\b\\', lines: 'one\ntwo=#', blob: '\x80\xff' };

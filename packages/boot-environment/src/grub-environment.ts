@@ -126,10 +126,7 @@ async function writeCopy(
   files: GrubFiles,
   otherLock?: Buffer,
 ): Promise<void> {
-  const env = encodeGrubBlock(
-    decidingFirst(variables),
-    (await files.read(copy.env))?.length || usualGrubBlockBytes,
-  );
+  const env = encodeGrubBlock(variables, (await files.read(copy.env))?.length || usualGrubBlockBytes);
   const sum = await files.read(copy.sum);
   const unlocked = unlockedOf(await files.read(copy.lock), otherLock, sum);
   await files.overwrite(copy.lock, withEditing(unlocked, '1'));
@@ -145,20 +142,6 @@ async function writeCopy(
     'io',
     `Cannot write the boot environment: after the write, ${written.reason}.`,
   );
-}
-
-/**
- * GRUB cannot flush what it writes, and replaces values where they stand: so that a power cut leaves all that it changes at once or nothing
- * of it, that must lie in the first 512 bytes, however many variables there are besides.
- */
-const deciding = ['mender_boot_part', 'mender_boot_part_hex', 'upgrade_available', 'bootcount'] as const;
-
-function decidingFirst(variables: ReadonlyMap<string, string>): ReadonlyMap<string, string> {
-  const first = deciding.flatMap((name) => {
-    const value = variables.get(name);
-    return value === undefined ? [] : [[name, value] as const];
-  });
-  return new Map([...first, ...variables]);
 }
 
 /** The lock that says editing=0, in the bytes the checksum knows: this copy's own, the other copy's, or one as GRUB's tool makes it. */
