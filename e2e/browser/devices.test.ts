@@ -131,6 +131,38 @@ test('columns are chosen, and the export has them with every device that matches
   assert.equal(rows.filter((row) => row['system/group'] === 'canaries').length, 1);
 });
 
+test('the dashboard says how many devices there are and what they run, and leads to them', async () => {
+  const { page } = person;
+  await goTo(page, 'Dashboard');
+  const main = page.getByRole('main');
+  await main.getByRole('link', { name: /^3\s*Accepted$/ }).waitFor();
+  await main.getByText('Nothing: no device waits, none is silent, none failed.').waitFor();
+  const software = main.getByRole('list', { name: 'Devices by software' });
+  await software.getByText('3 (100%)').waitFor();
+  await software.getByRole('link', { name: 'demo-1' }).click();
+  await shows(...devices);
+});
+
+test('a device is given a configuration: what is no setting is named, what was saved goes to the device', async () => {
+  const { page } = person;
+  await rowOf(device(0)).getByRole('rowheader').click();
+  await heading(page, device(0).name).waitFor();
+  const wanted = page.getByLabel('Wanted');
+  const save = page.getByRole('button', { name: 'Save' });
+  await wanted.fill('timezone=Europe/Oslo\nno setting');
+  await page.getByText('Line 2 is not name=value.').waitFor();
+  assert.ok(await save.isDisabled());
+  await wanted.fill('timezone=Europe/Oslo');
+  await save.click();
+  const deploy = page.getByRole('button', { name: 'Deploy to the device' });
+  await deploy.click();
+  await page.getByText('It is under way: see its deployments.').waitFor();
+  await page.reload();
+  await heading(page, device(0).name).waitFor();
+  assert.equal(await wanted.inputValue(), 'timezone=Europe/Oslo');
+  await goTo(page, 'Devices');
+});
+
 test('a device is forgotten only after the server has said what that means', async () => {
   const { page } = person;
   await rowOf(device(2)).getByRole('rowheader').click();
@@ -144,7 +176,8 @@ test('a device is forgotten only after the server has said what that means', asy
   await dialog.getByRole('button', { name: 'Decommission' }).click();
   await heading(page, 'Devices').waitFor();
   // It is switched on: it asks again, as a stranger.
-  await page.getByRole('radio', { name: 'Pending' }).click();
+  await goTo(page, 'Dashboard');
+  await page.getByRole('link', { name: '1 device waits to be accepted' }).click();
   await shows(device(2));
 });
 
