@@ -28,6 +28,13 @@ async function daemonDevice(t: TestContext) {
   return { ...device, requests, needs: counted };
 }
 
+/** What a daemon is stopped with; a test that fails must not leave it running, which would keep the whole suite. */
+function stopAtEnd(t: TestContext): AbortController {
+  const stop = new AbortController();
+  t.after(() => stop.abort(new Error('the test has ended')));
+  return stop;
+}
+
 /** Waits for what is to become true; a machine that has other work, too, takes its time. */
 async function until(is: () => boolean | Promise<boolean>): Promise<void> {
   for (const end = Date.now() + 60_000; Date.now() < end;) {
@@ -40,7 +47,7 @@ async function until(is: () => boolean | Promise<boolean>): Promise<void> {
 describe('a resident client', { concurrency: 3 }, () => {
   test('updates the device, tells the inventory after it, and stops when told to', async (t) => {
     const device = await daemonDevice(t);
-    const stop = new AbortController();
+    const stop = stopAtEnd(t);
     const running = createDaemon(device.needs).run(stop.signal);
     await until(async () => device.requests.length === 3);
     assert.deepEqual(device.requests, ['inventory', 'poll', 'inventory']);
@@ -53,7 +60,7 @@ describe('a resident client', { concurrency: 3 }, () => {
     const device = await daemonDevice(t);
     const { directory } = device;
     await bootTestDevice(directory);
-    const stop = new AbortController();
+    const stop = stopAtEnd(t);
     const daemon = createDaemon(device.needs);
     const running = daemon.run(stop.signal);
     await until(() => device.requests.length === 2);
@@ -71,7 +78,7 @@ describe('a resident client', { concurrency: 3 }, () => {
     const module = join(device.directory, 'modules', 'test-module');
     const usual = await readFile(module, 'utf8');
     await writeFile(module, usual.replace('exit 0\n', '[ "$1" = ArtifactInstall ] && sleep 60\nexit 0\n'));
-    const stop = new AbortController();
+    const stop = stopAtEnd(t);
     const running = createDaemon(device.needs).run(stop.signal);
     await until(async () => (await device.chain()).includes('ArtifactInstall'));
     stop.abort(new Error('SIGTERM'));
@@ -106,7 +113,7 @@ describe('a resident client', { concurrency: 3 }, () => {
         },
       },
     };
-    const stop = new AbortController();
+    const stop = stopAtEnd(t);
     const running = createDaemon(needs).run(stop.signal);
     await until(async () => (await device.chain()).includes('stalled'));
     stop.abort(new Error('SIGTERM'));
@@ -133,7 +140,7 @@ describe('a resident client', { concurrency: 3 }, () => {
         },
       },
     };
-    const stop = new AbortController();
+    const stop = stopAtEnd(t);
     const running = createDaemon(needs).run(stop.signal);
     await until(() => device.requests.length >= 3);
     stop.abort(new Error('SIGTERM'));
