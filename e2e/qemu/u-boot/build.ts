@@ -32,7 +32,7 @@ const buildLimitMs = 900_000;
 export const usualCache = join(tmpdir(), 'tandem-u-boot');
 
 /**
- * Builds one U-Boot from Debian's source package, unless `cache` has it: about a minute of two processors. Needs deb-src of the release this
+ * Builds one U-Boot from Debian's source package, unless `cache` has it; that takes minutes. Needs deb-src of the release this
  * machine runs, which apt reaches without being told: it is given the machine's own sources, as sources of source packages.
  */
 export async function buildUBoot(name: UBootName, cache = usualCache): Promise<BuiltUBoot> {
