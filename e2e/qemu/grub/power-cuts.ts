@@ -100,9 +100,11 @@ async function cutAndSee({ release, cuts, ends }: CutRun, run: number): Promise<
     if (ends !== 'either') assert.equal(status, ends);
     // It stays so: nothing that the client might still have done is needed for it.
     await cut();
-    const last = await device.console.waitFor(/^Tandem: starting .*/, { limitMs });
-    const committed = `Tandem: starting partition ${partition}, upgrade_available=0 bootcount=0`;
-    assert.ok(last.text.startsWith(committed), last.text);
+    const { match } = await device.console.waitFor(
+      /^Tandem: starting partition (\d), upgrade_available=(\d) /,
+      { limitMs },
+    );
+    assert.deepEqual([match[1], match[2]], [partition, '0']);
     return `${done.join('; ')}; and once more in the end; ${String(status)}, partition ${partition}`;
   } catch (cause) {
     throw new Error(`after ${done.join('; ')}: ${cause instanceof Error ? cause.message : ''}`, { cause });
