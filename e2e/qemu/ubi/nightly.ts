@@ -71,6 +71,8 @@ void describe('a device whose root file systems are UBI volumes', () => {
   let shell: GuestShell;
   after(() => device.cutPower());
 
+  /** On a busy machine each command of an emulated one may take its time. */
+  const run = (command: string) => shell.run(command, limitMs);
   const switchOn = async (): Promise<void> => {
     const environment = `driver=raw,node-name=environment,file.driver=file,file.filename=${path('environment.img')}`;
     device = await startVirtualMachine({
@@ -103,20 +105,20 @@ void describe('a device whose root file systems are UBI volumes', () => {
   };
   const install = (name: string) => {
     const { port } = artifacts.address() as AddressInfo;
-    return shell.run(`mender-update install http://10.0.2.2:${String(port)}/${name}.mender`, limitMs);
+    return run(`mender-update install http://10.0.2.2:${String(port)}/${name}.mender`);
   };
   const reboot = (): Promise<string> => {
     const before = device.console.position();
     device.console.send('reboot\r');
     return started(before);
   };
-  const release = async (): Promise<string> => (await shell.run('cat /etc/guest-release')).output;
+  const release = async (): Promise<string> => (await run('cat /etc/guest-release')).output;
 
   void test('starts from the first volume', patience, async () => {
     await switchOn();
     assert.equal(await started(0), String(volumes.rootfsa));
     assert.match(await release(), /^guest-1/m);
-    assert.match((await shell.run('grep " / " /proc/mounts')).output, /^ubi0_1 \/ ubifs ro/m);
+    assert.match((await run('grep " / " /proc/mounts')).output, /^ubi0_1 \/ ubifs ro/m);
   });
 
   void test('is updated into the second, commits, and stays with it', patience, async (t: TestContext) => {
@@ -126,10 +128,10 @@ void describe('a device whose root file systems are UBI volumes', () => {
     t.diagnostic(`installed in ${((device.upMs() - began) / 1000).toFixed(1)} s`);
     assert.equal(await reboot(), String(volumes.rootfsb));
     assert.match(await release(), /^guest-2/m);
-    const committed = await shell.run('mender-update commit');
+    const committed = await run('mender-update commit');
     assert.equal(committed.code, 0, committed.output);
     assert.equal(await reboot(), String(volumes.rootfsb));
-    assert.match((await shell.run('mender-update show-artifact')).output, /^guest-2/m);
+    assert.match((await run('mender-update show-artifact')).output, /^guest-2/m);
   });
 
   void test('goes back from an update that is not committed', patience, async () => {
@@ -139,14 +141,14 @@ void describe('a device whose root file systems are UBI volumes', () => {
     assert.match(await release(), /^guest-3/m);
     assert.equal(await reboot(), String(volumes.rootfsb));
     assert.match(await release(), /^guest-2/m);
-    const rolledBack = await shell.run('mender-update rollback');
+    const rolledBack = await run('mender-update rollback');
     assert.equal(rolledBack.code, 0, rolledBack.output);
-    assert.match((await shell.run('mender-update show-artifact')).output, /^guest-2/m);
+    assert.match((await run('mender-update show-artifact')).output, /^guest-2/m);
   });
 
   void test('starts what ran before when its power goes while a volume is written', patience, async () => {
     // What is written to a disk in the place of flash is on it when it was flushed.
-    await shell.run('(while sleep 1; do sync; done) > /dev/null 2>&1 & true');
+    await run('(while sleep 1; do sync; done) > /dev/null 2>&1 & true');
     const before = device.console.position();
     const { port } = artifacts.address() as AddressInfo;
     device.console.send(`mender-update install http://10.0.2.2:${String(port)}/guest-4.mender\r`);
@@ -156,33 +158,33 @@ void describe('a device whose root file systems are UBI volumes', () => {
     assert.equal(await started(0), String(volumes.rootfsb));
     assert.match(await release(), /^guest-2/m);
     // Half an image never boots: the kernel knows that the update was not finished.
-    assert.match((await shell.run('cat /sys/class/ubi/ubi0_1/corrupted')).output, /^1/m);
-    await shell.run('mender-update rollback');
+    assert.match((await run('cat /sys/class/ubi/ubi0_1/corrupted')).output, /^1/m);
+    await run('mender-update rollback');
     const installed = await install('guest-4');
     assert.equal(installed.code, 0, installed.output);
     assert.equal(await reboot(), String(volumes.rootfsa));
     assert.match(await release(), /^guest-4/m);
-    const committed = await shell.run('mender-update commit');
+    const committed = await run('mender-update commit');
     assert.equal(committed.code, 0, committed.output);
   });
 
   void test('writes a volume of a chip with bad erase blocks', patience, async () => {
     const { bad, weak } = simulatedChip;
     const badBlocks = async (): Promise<number> =>
-      Number(/^\d+/m.exec((await shell.run('cat /sys/class/ubi/ubi1/bad_peb_count')).output)?.[0]);
-    assert.match((await shell.run('cat /proc/mtd')).output, /^mtd1: .*NAND simulator/m);
-    const made = await shell.run('ubiformat -y /dev/mtd1 && ubiattach -m 1 -d 1', limitMs);
+      Number(/^\d+/m.exec((await run('cat /sys/class/ubi/ubi1/bad_peb_count')).output)?.[0]);
+    assert.match((await run('cat /proc/mtd')).output, /^mtd1: .*NAND simulator/m);
+    const made = await run('ubiformat -y /dev/mtd1 && ubiattach -m 1 -d 1');
     assert.equal(made.code, 0, made.output);
     assert.ok((await badBlocks()) >= bad.length);
-    const volume = await shell.run(
+    const volume = await run(
       'ubimkvol /dev/ubi1 -N image -s 4MiB && head -c 4000000 /dev/urandom > /tmp/image',
     );
     assert.equal(volume.code, 0, volume.output);
     // Again and again, so that the weak ones are erased and go bad under it.
     for (let round = 1; round <= 6; round += 1) {
-      const written = await shell.run('mender-flash --input /tmp/image --output /dev/ubi1_0', limitMs);
+      const written = await run('mender-flash --input /tmp/image --output /dev/ubi1_0');
       assert.equal(written.code, 0, written.output);
-      const same = await shell.run('head -c 4000000 /dev/ubi1_0 | cmp - /tmp/image');
+      const same = await run('head -c 4000000 /dev/ubi1_0 | cmp - /tmp/image');
       assert.equal(same.code, 0, same.output);
     }
     assert.ok((await badBlocks()) > bad.length, `of ${String(weak.length)} weak blocks none went bad`);
