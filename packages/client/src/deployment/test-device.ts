@@ -65,6 +65,8 @@ exit 0
 export async function makeTestDevice(
   options: {
     readonly idleScripts?: boolean;
+    /** Only these phases have a state script; all that are not Idle's or Sync's when not given. */
+    readonly scriptsOnly?: readonly string[];
     readonly payloadType?: string;
     readonly artifactGroup?: string;
     readonly deviceTypes?: readonly string[];
@@ -93,9 +95,10 @@ export async function makeTestDevice(
   }
   const script = program(directory);
   await writeFile(at('modules', 'test-module'), script);
-  const rootfsPhases = ['Download_Enter', 'Download_Leave', 'Download_Error'].concat(
-    options.idleScripts ? ['Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Sync_Error'] : [],
-  );
+  const hasScript = (phase: string) => options.scriptsOnly?.includes(phase) ?? true;
+  const rootfsPhases = ['Download_Enter', 'Download_Leave', 'Download_Error']
+    .concat(options.idleScripts ? ['Idle_Enter', 'Idle_Leave', 'Sync_Enter', 'Sync_Leave', 'Sync_Error'] : [])
+    .filter(hasScript);
   for (const phase of rootfsPhases) await writeFile(at('scripts', `${phase}_00`), script);
   for (const path of [
     at('modules', 'test-module'),
@@ -109,7 +112,9 @@ export async function makeTestDevice(
       artifactName: 'version-2',
       ...(options.artifactGroup === undefined ? {} : { artifactGroup: options.artifactGroup }),
       depends: { deviceTypes: options.deviceTypes ?? ['test-board'] },
-      scripts: phases.map((phase) => ({ name: `${phase}_00`, content: Buffer.from(script) })),
+      scripts: phases
+        .filter(hasScript)
+        .map((phase) => ({ name: `${phase}_00`, content: Buffer.from(script) })),
       payload: moduleImage({
         artifactName: 'version-2',
         type: options.payloadType ?? 'test-module',
