@@ -14,13 +14,11 @@ export interface Cut {
 export interface CutLimits {
   /** Every subset of so many pending writes is looked at; of more, samples. */
   readonly exhaustiveWrites: number;
-  /** Subsets drawn of larger sets, and writes of an image that are torn. */
+  /** Subsets drawn of larger sets. */
   readonly sampledSubsets: number;
   /** A write of so many sectors is torn at each of them; a larger one at samples. */
   readonly exhaustiveSectors: number;
   readonly sampledTears: number;
-  /** Of the writes to other places than images, so large a share is torn. */
-  readonly tornShare: number;
   /** Writes to these ranges, images, are torn at samples. */
   readonly images: readonly Range[];
   readonly random: () => number;
@@ -86,12 +84,7 @@ function* lose(
       yield* show('writes lost (sampled)', () => limits.random() < share);
     }
   }
-  // An image is so many writes that only a sample of them is torn.
-  const ofImage = within.filter((index) => isImage(pending[index]?.at ?? 0)).length;
-  for (const index of within) {
-    const share = isImage(pending[index]?.at ?? 0) ? limits.sampledSubsets / ofImage : limits.tornShare;
-    if (share >= 1 || limits.random() < share) yield* tear(replay, index, entry, limits, isImage);
-  }
+  for (const index of within) yield* tear(replay, index, entry, limits, isImage);
 }
 
 /** One write torn, with what came after it there or lost. */

@@ -14,7 +14,6 @@ export const quickLimits = {
   sampledSubsets: 4,
   exhaustiveSectors: 2,
   sampledTears: 1,
-  tornShare: 0.2,
 } as const;
 
 export interface MutantOptions {

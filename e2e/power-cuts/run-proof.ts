@@ -35,7 +35,6 @@ const fullLimits = {
   sampledSubsets: 24,
   exhaustiveSectors: 8,
   sampledTears: 6,
-  tornShare: 1,
 } as const;
 
 const kind = values.board === 'u-boot' ? 'u-boot' : 'grub';
