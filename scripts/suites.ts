@@ -82,7 +82,7 @@ export const suites = {
   image:              { files: 'packages/image/src/**/*.test.ts',            budgetSeconds: 60,  everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
   demo:               { files: 'packages/demo/src/**/*.test.ts',             budgetSeconds: 30,  everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
   'e2e-demo':         { files: 'e2e/demo/**/*.test.ts',                      budgetSeconds: 180, everywhere: true,  needs: ['mkfs.ext4', 'debugfs'] },
-  long:               { files: 'packages/*/src/**/*.long-test.ts',           budgetSeconds: 120, everywhere: false, needs: [] },
+  long:               { files: '{packages/*/src,e2e/demo}/**/*.long-test.ts', budgetSeconds: 200, everywhere: false, needs: ['mkfs.ext4', 'debugfs'] },
   'server-postgres':  { files: 'packages/server/src/**/*.postgres-test.ts',  budgetSeconds: 300, everywhere: false, needs: ['postgres'] },
   'server-s3':        { files: 'packages/server/src/**/*.s3-test.ts',        budgetSeconds: 300, everywhere: false, needs: ['swift-proxy-server', 'swift-account-server', 'swift-container-server', 'swift-object-server', 'memcached'] },
   'server-full-disk': { files: 'packages/server/src/**/*.disk-test.ts',      budgetSeconds: 60,  everywhere: false, needs: ['unshare', 'mount'] },

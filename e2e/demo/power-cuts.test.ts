@@ -1,62 +1,10 @@
-import assert from 'node:assert/strict';
-import { test } from 'node:test';
-import { artifactNameOf, makeArtifact, readDeviceState, type Version } from '@tandem/demo';
-import { eventually, group, openSite, type GatedState } from './site.ts';
+import { testPowerCuts } from './power-cut.ts';
 
-/**
- * The power cord is pulled while the device stands in a state, and put in again. What is not proven goes back; what was
- * committed stays; the server is told which. (Resume table: packages/client/src/deployment/deployment-states.ts)
- */
-interface Row {
-  readonly version: Version;
-  readonly cutIn: GatedState;
-  readonly ends: 'success' | 'failure';
-}
-
+// One of each kind; power-cuts.long-test.ts has the others.
 // prettier-ignore
-const rows: readonly Row[] = [
-  { version: 2, cutIn: 'ArtifactInstall_Enter',        ends: 'failure' },
+testPowerCuts([
   { version: 2, cutIn: 'ArtifactInstall_Leave',        ends: 'failure' },
   { version: 2, cutIn: 'ArtifactReboot_Enter',         ends: 'success' }, // the flag is set: power-on is the reboot
-  { version: 2, cutIn: 'ArtifactReboot_Leave',         ends: 'failure' }, // the bootloader gives a trial one boot
   { version: 2, cutIn: 'ArtifactCommit_Enter',         ends: 'failure' },
-  { version: 2, cutIn: 'ArtifactCommit_Leave',         ends: 'success' },
   { version: 3, cutIn: 'ArtifactRollback_Enter',       ends: 'failure' },
-  { version: 3, cutIn: 'ArtifactRollbackReboot_Enter', ends: 'failure' },
-  { version: 3, cutIn: 'ArtifactFailure_Enter',        ends: 'failure' },
-];
-
-const endings = {
-  success: { bootPartition: 3, upgradeAvailable: '0', activeVersion: '2', inactiveVersion: '1' },
-  failure: { bootPartition: 2, upgradeAvailable: '0', activeVersion: '1' },
-} as const;
-
-for (const { version, cutIn, ends } of rows) {
-  test(`power lost in ${cutIn} of version ${String(version)} ends in ${ends}`, async () => {
-    const site = await openSite({ versions: [version] });
-    try {
-      const artifact = await makeArtifact(site.workshop, version, { scripts: site.gateScripts });
-      await site.fleet.upload(artifact);
-      const gate = await site.closeGate(cutIn);
-      const deployment = site.fleet.deployToGroup('power cut', artifactNameOf(version), group, {
-        timeoutMs: 60_000,
-      });
-      await gate.reached();
-      site.virtualDevice.cutPower();
-      await gate.open();
-
-      const { devices } = await deployment;
-      assert.equal(devices[0]?.status, ends, devices[0]?.log ?? 'no log');
-      const state = await readDeviceState(site.device, site.programs);
-      for (const [key, value] of Object.entries(endings[ends])) {
-        assert.equal(state[key as keyof typeof state], value, key);
-      }
-      const reported = artifactNameOf(ends === 'success' ? 2 : 1);
-      await eventually(`the inventory says ${reported}`, async () => {
-        return (await site.fleet.reportedArtifact('device')) === reported;
-      });
-    } finally {
-      await site.close();
-    }
-  });
-}
+]);
