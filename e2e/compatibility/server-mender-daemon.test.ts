@@ -77,6 +77,13 @@ async function answersTo(deployment: string, resource: 'status' | 'log'): Promis
     .map(({ status }) => status);
 }
 
+/** The operator sees a report before it is answered: the answer is waited for. */
+const firstAnswersTo = (deployment: string, resource: 'status' | 'log'): Promise<number[]> =>
+  until(`a report of ${resource} is answered`, async () => {
+    const answered = await answersTo(deployment, resource);
+    return answered.length > 0 ? answered : undefined;
+  });
+
 const hearsOfAbort = (deployment: string): Promise<unknown> =>
   until('the client has heard of the abort', async () =>
     (await answersTo(deployment, 'status')).includes(409) ? true : undefined,
@@ -179,7 +186,7 @@ describe('mender 3.4 on our server', { concurrency: true }, () => {
       assert.deepEqual(await readFile(path), old);
       await inventoryShows(id, 'artifact_name', 'pages-1');
       assert.match(await site.operator.deviceLog(deployment, id), /the valve is stuck/);
-      assert.deepEqual(await answersTo(deployment, 'log'), [204]);
+      assert.deepEqual(await firstAnswersTo(deployment, 'log'), [204]);
     });
 
     test('a script that fails is a failure with its log, and the next deployment puts it right', async () => {
@@ -224,12 +231,7 @@ describe('mender 3.4 on our server', { concurrency: true }, () => {
     test('the artifact it already has is not installed again: the client says so when it is forced', async () => {
       const deployment = await site.operator.deploy('script-3', id, { force: true });
       assert.equal(await site.operator.outcome(deployment, id), 'already-installed');
-      // A report is seen before it is answered: the answer is waited for.
-      const answers = await until('the report is answered', async () => {
-        const answered = await answersTo(deployment, 'status');
-        return answered.length > 0 ? answered : undefined;
-      });
-      assert.deepEqual(answers, [204]);
+      assert.deepEqual(await firstAnswersTo(deployment, 'status'), [204]);
     });
 
     test('a deployment aborted during the download is not installed', async () => {
