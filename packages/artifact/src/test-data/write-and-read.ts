@@ -6,7 +6,7 @@ import { readArtifact } from '../read-artifact.ts';
 import { writeArtifactFile } from '../write-artifact.ts';
 import { compressors, decompressors } from './sample.ts';
 
-/* Run by memory.test.ts: packs an image, reads the artifact and says how much memory that took. */
+/* Run by memory.long-test.ts: packs an image, reads the artifact and says how much memory that took. */
 
 const [, , image = '', compression = '', directory = ''] = process.argv;
 const path = join(directory, `${compression}.mender`);
