@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, test, type TestContext } from 'node:test';
+import { eventually } from '../../demo/site.ts';
 import type { VirtualMachine } from '../machine/virtual-machine.ts';
 import { bootAfter, limitMs, patience, startDevice } from './device.ts';
 import { guestShell } from './guest-shell.ts';
@@ -92,7 +93,10 @@ describe('a device started by GRUB', () => {
     const down = await device.console.waitFor(/reboot: Restarting system/, { limitMs, after: before });
     const trial = await bootAfter(device, down.next);
     assert.equal(trial.partition, '3');
-    assert.equal(await site.fleet.reportedArtifact(deviceName), 'guest-2');
+    // The client tells it after the outcome.
+    await eventually('the inventory says guest-2', async () => {
+      return (await site.fleet.reportedArtifact(deviceName)) === 'guest-2';
+    });
     const shell = await guestShell(device.console, trial.next);
     const up = await device.console.waitFor(/root@guest/, { limitMs, after: trial.next });
     t.diagnostic(`downtime, from the reset to a prompt: ${((up.atMs - down.atMs) / 1000).toFixed(1)} s`);

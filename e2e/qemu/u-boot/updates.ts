@@ -6,6 +6,7 @@ import { after, before, describe, test, type TestContext } from 'node:test';
 import { bootAfter, limitMs, patience, startDevice } from '../grub/device.ts';
 import { makeRelease, type ReleaseName } from '../grub/releases.ts';
 import { deviceName, openSiteFor, type Site } from '../grub/site.ts';
+import { eventually } from '../../demo/site.ts';
 import type { VirtualMachine } from '../machine/virtual-machine.ts';
 import type { UBootGuest } from './guests.ts';
 
@@ -85,7 +86,10 @@ export function describeUpdates(what: string, guest: UBootGuest): void {
         assert.equal(trial.partition, '3');
         const up = await runs('guest-2', trial.next);
         t.diagnostic(`downtime, from the reset to the first process: ${seconds(up.atMs - down.atMs)}`);
-        assert.equal(await site.fleet.reportedArtifact(deviceName), 'guest-2');
+        // The client tells it after the outcome.
+        await eventually('the inventory says guest-2', async () => {
+          return (await site.fleet.reportedArtifact(deviceName)) === 'guest-2';
+        });
         const reset = device.console.position();
         await device.reset();
         const again = await bootAfter(device, reset);
