@@ -188,7 +188,7 @@ export function createServer({
     clock,
     deploy: updates.deployConfiguration,
   });
-  const checkIns = checkInTimes(database, inventory.noteCheckIn);
+  const checkIns = checkInTimes(database, inventory.noteCheckIns);
 
   // Who may call what.
   const verifyDevice = tokenVerifier(keys.deviceTokens, configuration.tokenCacheSize);

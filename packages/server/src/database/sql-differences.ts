@@ -55,6 +55,18 @@ export function isTextIn(
     : sql<SqlBool>`${text} IN (SELECT jsonb_array_elements_text(${json}::jsonb))`;
 }
 
+/** The members of an object of numbers, as a table `name(key, value)`: as one parameter, however many they are. */
+export const membersOf = (
+  engine: Engine,
+  numbers: Readonly<Record<string, number>>,
+  name: string,
+): RawBuilder<unknown> => {
+  const json = JSON.stringify(numbers);
+  return engine === 'sqlite'
+    ? sql`json_each(${json}) AS ${sql.id(name)}`
+    : sql`(SELECT key, value::bigint AS value FROM jsonb_each_text(${json}::jsonb)) AS ${sql.id(name)}`;
+};
+
 /**
  * A column to compare without its index. SQLite takes an `IN (SELECT …)` for a short list and looks up each of its rows; where it is
  * most of the fleet, reading along another index and asking the list is several times faster. PostgreSQL counts before it chooses.

@@ -12,7 +12,8 @@ export interface CheckInTimes {
   readonly flush: () => Promise<void>;
 }
 
-type OnCheckIn = (tx: Transaction, tenant: Tenant, deviceId: string, time: number) => Promise<void>;
+/** Told of the times that are stored, by device, in milliseconds. */
+type OnCheckIns = (tx: Transaction, tenant: Tenant, times: Readonly<Record<string, number>>) => Promise<void>;
 
 /** So many a unit of work: a fleet that came all at once must not hold up those that come meanwhile. */
 const devicesPerUnit = 100;
@@ -21,7 +22,7 @@ const devicesPerUnit = 100;
  * When devices were last heard of. A poll must not cost a write, so times gather in memory and are stored together; a crash loses
  * the last half minute of them, and nothing rests on those.
  */
-export function checkInTimes(database: Database, onCheckIn: OnCheckIn): CheckInTimes {
+export function checkInTimes(database: Database, onCheckIns: OnCheckIns): CheckInTimes {
   const waiting = new Map<Tenant, Map<string, number>>();
   const ofTenant = (tenant: Tenant): Map<string, number> => {
     const times = waiting.get(tenant) ?? new Map<string, number>();
@@ -38,10 +39,9 @@ export function checkInTimes(database: Database, onCheckIn: OnCheckIn): CheckInT
         for (let start = 0; start < taken.length; start += devicesPerUnit) {
           const some = taken.slice(start, start + devicesPerUnit);
           await database.unitOfWork(async (tx) => {
-            for (const [deviceId, time] of some) {
-              await deviceStore.forTenant(tenant).setCheckInTime(tx, deviceId, time);
-              await onCheckIn(tx, tenant, deviceId, time);
-            }
+            const these = Object.fromEntries(some);
+            await deviceStore.forTenant(tenant).setCheckInTimes(tx, these);
+            await onCheckIns(tx, tenant, these);
           });
           for (const [deviceId, time] of some) if (times.get(deviceId) === time) times.delete(deviceId);
         }

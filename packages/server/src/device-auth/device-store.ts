@@ -1,8 +1,8 @@
 import type { Page } from '@tandem/api';
 import { sql, type Selectable, type SelectQueryBuilder } from 'kysely';
 import type { Actor, Tenant } from '../actor.ts';
-import { preparedQuery, type Placeholders } from '../database/prepared-query.ts';
-import { engineOf } from '../database/sql-differences.ts';
+import type { Placeholders } from '../database/prepared-query.ts';
+import { engineOf, membersOf } from '../database/sql-differences.ts';
 import type { Reader, Tables, Transaction } from '../database/tables.ts';
 import { isVisibleDevice } from '../visibility.ts';
 import type { DeviceAuthTables } from './device-auth-tables.ts';
@@ -112,8 +112,12 @@ export const deviceStore = {
         .execute();
     },
 
-    setCheckInTime: async (tx: Transaction, id: string, time: number): Promise<void> => {
-      await putCheckInTime(tx, { tenant, id, time });
+    /** Of many at once: half a minute's devices of a large fleet. Ids that are no device's are passed over. */
+    setCheckInTimes: async (tx: Transaction, times: Readonly<Record<string, number>>): Promise<void> => {
+      await sql`
+        UPDATE devices SET check_in_time = came.value FROM ${membersOf(engineOf(tx), times, 'came')}
+        WHERE devices.tenant = ${tenant} AND devices.id = came.key
+      `.execute(tx);
     },
 
     /** Auth sets and tokens go with it. */
@@ -254,13 +258,3 @@ export const countingToken = (
     .where('tenant', '=', value('tenant'))
     .where('id', '=', value('tokenId'))
     .where('device_id', '=', value('deviceId'));
-
-// Of each device that came in the last half minute.
-const putCheckInTime = preparedQuery<{ tenant: string; id: string; time: number }, never>((db, value) =>
-  db
-    .updateTable('devices')
-    .set({ check_in_time: value('time') })
-    .where('tenant', '=', value('tenant'))
-    .where('id', '=', value('id'))
-    .$castTo<never>(),
-);

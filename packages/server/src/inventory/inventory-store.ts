@@ -67,6 +67,17 @@ export const inventoryStore = {
           .where('id', '=', id)
           .executeTakeFirst(),
 
+      /** Those of them that the inventory knows. */
+      known: async (db: Reader, ids: readonly string[]): Promise<ReadonlySet<string>> => {
+        const rows = await db
+          .selectFrom('inventory_devices')
+          .select('id')
+          .where('tenant', '=', tenant)
+          .where(isTextIn(engineOf(db), sql.ref('id'), ids))
+          .execute();
+        return new Set(rows.map(({ id }) => id));
+      },
+
       /** False when it was there. */
       addDevice: async (tx: Transaction, id: string): Promise<boolean> => {
         const { numInsertedOrUpdatedRows } = await tx

@@ -277,16 +277,32 @@ export function createInventory(database: Database, clock: Clock) {
       inventoryStore.forTenant(tenant).deleteDevice(tx, deviceId),
 
     /** Moves at most once a day: the reference promises no more, and the exact time is with device authentication. */
-    noteCheckIn: async (tx: Transaction, tenant: Tenant, deviceId: string, time: number): Promise<void> => {
+    noteCheckIns: async (
+      tx: Transaction,
+      tenant: Tenant,
+      times: Readonly<Record<string, number>>,
+    ): Promise<void> => {
       const store = inventoryStore.forTenant(tenant);
-      const last = (await store.value(tx, deviceId, 'system', 'check_in_time'))?.text_value ?? null;
-      if (last !== null && time - Date.parse(last) < millisecondsPerDay) return;
-      if ((await store.device(tx, deviceId)) === undefined) return;
-      await store.putAttribute(tx, deviceId, {
-        scope: 'system',
-        name: 'check_in_time',
-        value: rfc3339(time),
-      });
+      const noted = new Map(
+        (await store.singleValues(tx, Object.keys(times), 'system', ['check_in_time'])).map(
+          ({ deviceId, value }) => [deviceId, Date.parse(String(value))],
+        ),
+      );
+      const due = Object.entries(times).filter(
+        ([id, time]) => !(time - (noted.get(id) ?? Number.NEGATIVE_INFINITY) < millisecondsPerDay),
+      );
+      if (due.length === 0) return;
+      const known = await store.known(
+        tx,
+        due.map(([id]) => id),
+      );
+      for (const [id, time] of due)
+        if (known.has(id))
+          await store.putAttribute(tx, id, {
+            scope: 'system',
+            name: 'check_in_time',
+            value: rfc3339(time),
+          });
     },
   };
 }
