@@ -90,6 +90,7 @@ function insertDevices(
   keys: SigningKeys | undefined,
   hasInventory = true,
 ): FleetDevice[] {
+  const texts = sqlite.prepare('INSERT INTO inventory_texts (tenant, device_id, texts) VALUES (?, ?, ?)');
   const now = Date.now();
   const expires = now + tokenDays * dayMs;
   const device = sqlite.prepare(
@@ -115,7 +116,11 @@ function insertDevices(
     set.run(tenant, setId, id, identity, hash, `key ${mac}`, 'accepted', now);
     inventory.run(tenant, id);
     if (!hasInventory) return { id, token: '' };
-    for (const [name, one] of Object.entries(inventoryOf(number)))
+    const attributes = inventoryOf(number);
+    // As writeSearchedTexts writes them.
+    const searched = Object.values(attributes).filter((one) => typeof one === 'string');
+    texts.run(tenant, id, [id, mac, 'accepted', ...searched, `group-${number % 20}`].join('\n'));
+    for (const [name, one] of Object.entries(attributes))
       value.run(
         tenant,
         id,

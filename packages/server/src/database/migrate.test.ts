@@ -84,6 +84,22 @@ describe('migrations', () => {
     );
   });
 
+  it('let what devices had told before be found by its words', () => {
+    const sqlite = new DatabaseSync(':memory:');
+    migrate(sqlite, 0, migrations.slice(0, 12));
+    for (const { sql } of oneRowEverywhere(columnsOf(sqlite))) sqlite.exec(sql);
+    const value = sqlite.prepare(`
+      INSERT INTO inventory_values (tenant, device_id, scope, name, position, is_array, text_value)
+        SELECT tenant, id, ?, ?, 0, 0, ? FROM inventory_devices
+    `);
+    value.run('tags', 'place', 'attic\0more');
+    value.run('system', 'group', 'museum');
+    value.run('system', 'updated_ts', 'today');
+    migrate(sqlite, 0);
+    const [{ texts } = {}] = sqlite.prepare('SELECT texts FROM inventory_texts').all();
+    assert.deepEqual(String(texts).split('\n').toSorted(), ['attic', 'museum', 'x']);
+  });
+
   it("have different names, and a tenant first in every primary key of a tenant's table", () => {
     assert.equal(new Set(migrations.map(({ name }) => name)).size, migrations.length);
     const sqlite = new DatabaseSync(':memory:');

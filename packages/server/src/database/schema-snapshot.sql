@@ -263,6 +263,14 @@ CREATE TABLE inventory_devices (
   PRIMARY KEY (tenant, id)
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE inventory_texts (
+  tenant    TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  texts     TEXT NOT NULL,
+  PRIMARY KEY (tenant, device_id),
+  FOREIGN KEY (tenant, device_id) REFERENCES inventory_devices (tenant, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE inventory_values (
   tenant       TEXT NOT NULL,
   device_id    TEXT NOT NULL,
@@ -358,6 +366,12 @@ CREATE INDEX device_deployments_by_artifact
 
 CREATE INDEX device_deployments_by_device
   ON device_deployments (tenant, device_id, active, deployment_created);
+
+CREATE INDEX device_deployments_by_status
+  ON device_deployments (tenant, deployment_id, status, device_id, attempt);
+
+CREATE INDEX device_deployments_tried_again
+  ON device_deployments (tenant, deployment_id, device_id, attempt) WHERE attempt > 1;
 
 CREATE INDEX devices_by_status ON devices (tenant, status, id);
 

@@ -39,7 +39,13 @@ export const isAmong = (
 ): RawBuilder<SqlBool> =>
   conditions.length === 0
     ? sql`1 = 1`
-    : sql`${notByIndex(engine, deviceId)} IN (${devicesOf(tenant, conditions)})`;
+    : sql`${notByIndex(engine, deviceId)} IN (${listOf(tenant, conditions)})`;
+
+/** As devicesOf, but in no order and with some twice: to be in a list one condition needs no other to be merged with. */
+function listOf(tenant: Tenant, conditions: readonly Condition[]): RawBuilder<unknown> {
+  const [only, ...others] = conditions;
+  return only?.holds === true && others.length === 0 ? only.ids : devicesOf(tenant, conditions);
+}
 
 export const areSorted = (conditions: readonly Condition[]): boolean =>
   conditions.every(({ isSorted }) => isSorted);

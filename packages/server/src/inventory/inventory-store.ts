@@ -7,6 +7,7 @@ import type { Reader, Transaction } from '../database/tables.ts';
 import { attributesOf, rowsOf, type StoredAttribute, type ValueRow } from './attribute-rows.ts';
 import { areSorted, devicesOf, isAmong, type Condition } from './device-set.ts';
 import type { InventoryTables } from './inventory-tables.ts';
+import { writeSearchedTexts } from './searched-texts.ts';
 import { sortedByAttribute } from './sorted-devices.ts';
 
 export interface InventoryEntry {
@@ -155,6 +156,11 @@ export const inventoryStore = {
       putAttribute: async (tx: Transaction, deviceId: string, attribute: StoredAttribute): Promise<void> => {
         await deleteAttribute(tx, deviceId, attribute.scope, attribute.name);
         for (const row of rowsOf(attribute)) await insertValue(tx, { tenant, device_id: deviceId, ...row });
+      },
+
+      /** After attributes were put or deleted: by what free text finds the device from now on. */
+      noteTexts: async (tx: Transaction, deviceId: string): Promise<void> => {
+        await writeSearchedTexts(tx, { tenant, deviceId });
       },
 
       /** Names of the static groups, sorted; of devices with that status only, when one is given. */

@@ -20,4 +20,10 @@ export interface InventoryTables {
     description: string | null;
     time: number | null;
   };
+  /** One row a device: what free text is searched in, line by line. */
+  inventory_texts: {
+    tenant: string;
+    device_id: string;
+    texts: string;
+  };
 }

@@ -344,6 +344,35 @@ describe('searching the inventory', () => {
     }
   });
 
+  it('finds a device by the words it has now, and by no others', async () => {
+    const { id, token } = await acceptedDevice(server, { serial: 'Zx81' });
+    const finds = async (text: string) =>
+      idsOf(await asUser('POST', `${v2}/filters/search`, { text })).includes(id);
+    const found = async (...words: string[]) => {
+      const are = await Promise.all(words.map(finds));
+      return words.filter((_, index) => are[index]);
+    };
+    const report = (body: object) => server.request('PUT', reporting, { token, body });
+    assert.deepEqual(await found('zX8', id.slice(0, 8), 'sinclair'), ['zX8', id.slice(0, 8)]);
+    await report([
+      { name: 'maker', value: ['Sinclair', 'Timex'] },
+      { name: 'ram', value: 1024 },
+    ]);
+    await asUser('PUT', `${v1}/devices/${id}/tags`, [{ name: 'place', value: 'attic' }]);
+    await asUser('PUT', `${v1}/devices/${id}/group`, { group: 'museum' });
+    assert.deepEqual(
+      await found('zx81', 'timex', 'attic', 'museum', '1024', 'sinclairtimex', 'maker'),
+      ['zx81', 'timex', 'attic', 'museum'],
+      'texts, not numbers, and none across two of them',
+    );
+    await report([{ name: 'maker', value: 'Amstrad' }]);
+    await asUser('PUT', `${v1}/devices/${id}/tags`, []);
+    await asUser('DELETE', `${v1}/devices/${id}/group/museum`);
+    assert.deepEqual(await found('sinclair', 'attic', 'museum', 'amstrad'), ['amstrad']);
+    await asUser('DELETE', `${v1}/devices/${id}`);
+    assert.deepEqual(await found('amstrad', 'zx81'), ['zx81']);
+  });
+
   it('sorts missing before numbers before texts, and pages with a total and no links', async () => {
     const sort = [
       { scope: 'inventory', attribute: 'version', order: 'asc' },

@@ -53,6 +53,7 @@ export function createInventory(database: Database, clock: Clock) {
       counts.matched += 1;
       if ((await groupOf(tx, actor.tenant, id)) === group) continue;
       await store.putAttribute(tx, id, { scope: 'system', name: 'group', value: group });
+      await store.noteTexts(tx, id);
       await recordChange(tx, actor, { kind: 'group.add-device', ref: id, time: clock() });
       counts.updated += 1;
     }
@@ -65,10 +66,12 @@ export function createInventory(database: Database, clock: Clock) {
     ids: readonly string[],
     group: string,
   ): Promise<Counts> => {
+    const store = inventoryStore.forTenant(actor.tenant);
     let left = 0;
     for (const id of new Set(ids)) {
       if ((await groupOf(tx, actor.tenant, id)) !== group || !(await seesDevice(tx, actor, id))) continue;
-      await inventoryStore.forTenant(actor.tenant).deleteAttribute(tx, id, 'system', 'group');
+      await store.deleteAttribute(tx, id, 'system', 'group');
+      await store.noteTexts(tx, id);
       await recordChange(tx, actor, { kind: 'group.remove-device', ref: id, time: clock() });
       left += 1;
     }
@@ -87,6 +90,7 @@ export function createInventory(database: Database, clock: Clock) {
         // At most one write a day from a device that has nothing new to say.
         if (!changed && last !== null && last !== undefined && isSameDay(Date.parse(last), now)) return;
         await store.putAttribute(tx, deviceId, { scope: 'system', name: 'updated_ts', value: rfc3339(now) });
+        await store.noteTexts(tx, deviceId);
         // What says nothing new is no change: whoever looks at the fleet has it on the screen.
         if (!changed) return;
         const device: Actor = { tenant, subject: { kind: 'device', id: deviceId }, scope: unbounded };
@@ -134,6 +138,7 @@ export function createInventory(database: Database, clock: Clock) {
         for (const { name } of await store.scope(tx, id, 'inventory')) {
           await store.deleteAttribute(tx, id, 'inventory', name);
         }
+        await store.noteTexts(tx, id);
         await store.putAttribute(tx, id, { scope: 'system', name: 'updated_ts', value: rfc3339(clock()) });
         await recordChange(tx, actor, { kind: 'inventory.clear', ref: id, time: clock() });
       }),
@@ -154,6 +159,7 @@ export function createInventory(database: Database, clock: Clock) {
         }
         if (device === undefined) return;
         await writeScope(tx, actor.tenant, id, 'tags', given, mode, clock());
+        await store.noteTexts(tx, id);
         await store.setTagsEtag(tx, id, randomUUID());
         await recordChange(tx, actor, { kind: `inventory.${mode}-tags`, ref: id, time: clock() });
       }),
@@ -260,6 +266,7 @@ export function createInventory(database: Database, clock: Clock) {
         if (name === 'status' || name === '') continue;
         await store.putAttribute(tx, deviceId, { scope: 'identity', name, value: searchable(value) });
       }
+      await store.noteTexts(tx, deviceId);
     },
 
     setStatus: async (
@@ -271,6 +278,7 @@ export function createInventory(database: Database, clock: Clock) {
       const store = inventoryStore.forTenant(tenant);
       if (await store.addDevice(tx, deviceId)) await markCreated(tx, tenant, deviceId, clock());
       await store.putAttribute(tx, deviceId, { scope: 'identity', name: 'status', value: status });
+      await store.noteTexts(tx, deviceId);
     },
 
     forget: (tx: Transaction, { tenant }: Actor, deviceId: string): Promise<void> =>

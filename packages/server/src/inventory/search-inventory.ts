@@ -1,15 +1,14 @@
 import type { AttributeScope, Page, SearchBody } from '@tandem/api';
-import { sql, type RawBuilder, type SqlBool } from 'kysely';
+import { sql } from 'kysely';
 import type { Actor, Tenant } from '../actor.ts';
-import { contains, engineOf, stillWanted, type Engine } from '../database/sql-differences.ts';
+import { engineOf } from '../database/sql-differences.ts';
 import type { Reader } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
 import { isVisibleDevice } from '../visibility.ts';
 import { devicesThat, either, type Condition } from './device-set.ts';
 import { condition, isOneOf, readScope, readTerm, type Term } from './filter-query.ts';
 import { inventoryStore, type InventoryEntry, type InventorySort } from './inventory-store.ts';
-
-const maxWords = 8;
+import { hasSomeWord, wordsOf } from './searched-texts.ts';
 
 export interface Found {
   readonly devices: readonly InventoryEntry[];
@@ -64,30 +63,6 @@ function project(
   const names = new Set(wanted.map(({ scope, attribute }) => `${readScope(scope)}/${attribute}`));
   names.add('system/updated_ts');
   return { id, attributes: attributes.filter(({ scope, name }) => names.has(`${scope}/${name}`)) };
-}
-
-const wordsOf = (text: string): string[] =>
-  text
-    .split(/[^\p{L}\p{N}]+/u)
-    .filter((word) => word !== '')
-    .slice(0, maxWords);
-
-/** Free text: some word is found in the id, the group, or a text of identity, inventory or tags. */
-function hasSomeWord(engine: Engine, tenant: Tenant, words: readonly string[]): Condition {
-  const someIn = (text: RawBuilder<unknown>) =>
-    sql<SqlBool>`(${sql.join(
-      words.map((word) => contains(engine, text, word)),
-      sql` OR `,
-    )})`;
-  const isNamed = sql<SqlBool>`(${stillWanted(engine)} AND (
-    ${someIn(sql.ref('inventory_devices.id'))} OR EXISTS (
-      SELECT 1 FROM inventory_values AS v
-      WHERE v.tenant = ${tenant} AND v.device_id = inventory_devices.id AND ${someIn(sql.ref('v.text_value'))}
-        AND (v.scope IN ('identity', 'inventory', 'tags') OR (v.scope = 'system' AND v.name = 'group'))
-    )
-  ))`;
-  // All texts have to be looked at: to count them apart from the page would be to do it twice.
-  return { ...devicesThat(tenant, [isNamed]), isSorted: false };
 }
 
 /** `[scope/]attribute=[eq:]value` of the v1 list: a value that looks like a number also matches the number. */

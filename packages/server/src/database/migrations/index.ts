@@ -10,6 +10,8 @@ import { statusReports } from './0009-status-reports.ts';
 import { storedObjects } from './0010-stored-objects.ts';
 import { failureCauses } from './0011-failure-causes.ts';
 import { leavingDevices } from './0012-leaving-devices.ts';
+import { inventoryTexts } from './0013-inventory-texts.ts';
+import { statusesOfDevices } from './0014-statuses-of-devices.ts';
 
 export interface Migration {
   readonly name: string;
@@ -30,4 +32,6 @@ export const migrations: readonly Migration[] = [
   storedObjects, // 10
   failureCauses, // 11
   leavingDevices, // 12
+  inventoryTexts, // 13
+  statusesOfDevices, // 14
 ];
