@@ -48,6 +48,8 @@ export interface ShownPart extends DeviceDeployment {
 export type DeploymentReading = ReturnType<typeof createDeploymentReading>;
 
 const maxFailureGroups = 50;
+/** Ids of a list of devices are shown up to these many, they may be a million: of one deployment, and of each in a list of them. */
+const maxShownTargets = { alone: 1000, listed: 100 } as const;
 /** Lists without pages, for clients that know no other, go so far: some five megabytes, made in one turn of the event loop. */
 const maxUnpagedDevices = 20_000;
 const maxUnpagedIds = 100_000;
@@ -71,6 +73,7 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
     reader: Reader,
     actor: Actor,
     found: readonly Deployment[],
+    maxTargets: number,
   ): Promise<ShownDeployment[]> => {
     const ids = found.map(({ id }) => id);
     const counts = await counters(actor).get(reader, ids);
@@ -80,7 +83,7 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       actor.tenant,
       found.filter(({ kind }) => kind === 'configuration').map(({ id }) => id),
     );
-    const listed = await listedTargets(reader, actor, found);
+    const listed = await listedTargets(reader, actor, found, maxTargets);
     return found.map((deployment) => ({
       ...deployment,
       statistics: counts.get(deployment.id) ?? statistics(),
@@ -106,7 +109,12 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
 
   return {
     get: async (actor: Actor, id: string): Promise<ShownDeployment> => {
-      const [one] = await shown(database.read, actor, [await existing(database.read, actor, id)]);
+      const [one] = await shown(
+        database.read,
+        actor,
+        [await existing(database.read, actor, id)],
+        maxShownTargets.alone,
+      );
       if (one === undefined) throw new ServerError('notFound', 'Deployment not found');
       return one;
     },
@@ -121,7 +129,7 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       const reader = database.searchFor(signal);
       const found = await deployments(actor).search(reader, filter, direction, page);
       return {
-        deployments: await shown(reader, actor, found),
+        deployments: await shown(reader, actor, found, maxShownTargets.listed),
         total: await deployments(actor).count(reader, filter),
       };
     },
@@ -167,7 +175,7 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
           `${deviceCount} devices are too many for one answer: read them by pages, .../devices/list`,
         );
       }
-      return withImages(reader, actor, await parts(actor).ofDeployment(reader, id, undefined));
+      return withImages(reader, actor, await parts(actor).ofDeployment(reader, id));
     },
 
     devicePage: async (
@@ -179,11 +187,8 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
     ) => {
       const reader = database.searchFor(signal);
       await existing(database.read, actor, id);
-      const found = await parts(actor).ofDeployment(reader, id, statuses, page);
-      return {
-        devices: await withImages(reader, actor, found),
-        total: await parts(actor).countOfDeployment(reader, id, statuses),
-      };
+      const { devices, total } = await parts(actor).pageOfDeployment(reader, id, statuses, page);
+      return { devices: await withImages(reader, actor, devices), total };
     },
 
     failures: async (actor: Actor, id: string, signal: AbortSignal): Promise<FailureGroup[]> => {
@@ -229,7 +234,12 @@ export function createDeploymentReading({ database, imagesOf, deviceByAttribute 
       const reader = database.searchFor(signal);
       const found = await parts(actor).history(reader, deviceId, statuses, page);
       const ids = new Set(found.map(({ deploymentId }) => deploymentId));
-      const own = await shown(reader, actor, await deployments(actor).getMany(reader, [...ids]));
+      const own = await shown(
+        reader,
+        actor,
+        await deployments(actor).getMany(reader, [...ids]),
+        maxShownTargets.listed,
+      );
       return {
         entries: (await withImages(reader, actor, found)).map((part) => ({
           part,
@@ -245,11 +255,12 @@ async function listedTargets(
   reader: Reader,
   actor: Actor,
   found: readonly Deployment[],
+  maxTargets: number,
 ): Promise<ReadonlyMap<string, readonly string[]>> {
   const ids = found
     .filter(({ target }) => target.kind === 'devices' && target.deviceIds === 'listed')
     .map(({ id }) => id);
-  const first = await deploymentTargetStore.forTenant(actor.tenant).firstDeviceIds(reader, ids);
+  const first = await deploymentTargetStore.forTenant(actor.tenant).firstDeviceIds(reader, ids, maxTargets);
   const seen = await visibleDevices(reader, actor, [...new Set([...first.values()].flat())]);
   return new Map([...first].map(([id, deviceIds]) => [id, deviceIds.filter((one) => seen.has(one))]));
 }

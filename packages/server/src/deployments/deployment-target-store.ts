@@ -73,10 +73,11 @@ export const deploymentTargetStore = {
       );
     },
 
-    /** The first of the targeted devices, a chunk or two, of all these deployments in one query. */
+    /** The first `limit` of the targeted devices, two chunks at most, of all these deployments in one query. */
     firstDeviceIds: async (
       reader: Reader,
       ids: readonly string[],
+      limit: number,
     ): Promise<ReadonlyMap<string, readonly string[]>> => {
       if (ids.length === 0) return new Map();
       const chunk = (where: ExpressionBuilder<Tables, 'deployments'>, place: number) =>
@@ -97,7 +98,7 @@ export const deploymentTargetStore = {
       return new Map(
         rows.map(({ id, first, second }) => [
           id,
-          [first, second].flatMap((one) => (one === null ? [] : idsOfChunk(one))),
+          [first, second].flatMap((one) => (one === null ? [] : idsOfChunk(one))).slice(0, limit),
         ]),
       );
     },

@@ -337,7 +337,11 @@ test('devices of a deployment are listed once they have asked, by status and by 
   assert.deepEqual(await ids('status=active'), ['b', 'c']);
   assert.deepEqual(await ids('status=finished'), ['a']);
   assert.deepEqual(await ids('status=success'), ['a']);
+  assert.deepEqual(await ids('per_page=500'), ['b', 'c', 'a']);
+  assert.deepEqual(await ids('per_page=2'), ['b', 'c']);
   assert.deepEqual(await ids('per_page=2&page=2'), ['a']);
+  assert.deepEqual(await ids('per_page=2&page=3'), []);
+  assert.deepEqual(await ids('per_page=1&page=2&status=active'), ['c']);
   assert.equal((await list('per_page=2')).headers.get('x-total-count'), '3');
   const bad = await list('status=lost');
   assert.equal(bad.status, 400);
@@ -396,6 +400,15 @@ test('the history of a device shows its deployments, newest first, and can be fo
   assert.deepEqual([counters['pending'], counters['failure']], [2, 0]);
   assert.equal((await shown(server, second))['device_count'], 1);
   await report(server, 'a', second, 'success');
+  const list = (status: string) =>
+    server.request('GET', `${base}/${second}/devices/list?status=${status}`, { as: 'user' });
+  const ended = await list('finished');
+  assert.deepEqual(
+    (ended.json as { id: string; status: string }[]).map((one) => [one.id, one.status]),
+    [['a', 'success']],
+  );
+  assert.equal(ended.headers.get('x-total-count'), '1');
+  assert.deepEqual((await list('failure')).json, [], 'what it did before is history');
   assert.equal(
     ((await server.request('GET', `${base}/${second}/devices`, { as: 'user' })).json as unknown[]).length,
     1,

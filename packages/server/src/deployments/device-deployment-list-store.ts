@@ -1,8 +1,8 @@
 import type { Page } from '@tandem/api';
-import { sql } from 'kysely';
+import { sql, type SelectQueryBuilder } from 'kysely';
 import type { Actor } from '../actor.ts';
 import { engineOf, stillWanted } from '../database/sql-differences.ts';
-import type { Reader } from '../database/tables.ts';
+import type { Reader, Tables } from '../database/tables.ts';
 import { isVisibleDeployment, isVisibleDevice } from '../visibility.ts';
 import { deviceDeployment, type DeviceDeployment } from './device-deployment-store.ts';
 import { allStatuses, statusRank, type DeviceDeploymentStatus } from './device-deployment-statuses.ts';
@@ -22,32 +22,48 @@ export const deviceDeploymentListStore = {
   /** Whether he sees the deployment whose devices are listed, or the device whose history is, has to be asked before. */
   seenBy: (actor: Actor) => ({
     /** In the order of the status table, then by device. */
-    ofDeployment: async (
-      reader: Reader,
-      deploymentId: string,
-      statuses: readonly DeviceDeploymentStatus[] | undefined,
-      page?: Page,
-    ): Promise<DeviceDeployment[]> => {
-      const rank = sql.join(
-        allStatuses.map((status) => sql`when ${status} then ${sql.lit(statusRank(status))}`),
-        sql` `,
-      );
-      let query = seenOfDeployment(reader, actor, deploymentId, statuses)
-        .orderBy(sql`case status ${rank} end`)
-        .orderBy('device_id');
-      if (page !== undefined) query = query.limit(page.perPage).offset(page.offset);
-      return (await query.selectAll('device_deployments').execute()).map(deviceDeployment);
+    ofDeployment: async (reader: Reader, deploymentId: string): Promise<DeviceDeployment[]> => {
+      const rows = await inOrder(
+        seenOfDeployment(reader, actor, deploymentId, undefined).selectAll(),
+      ).execute();
+      return rows.map(deviceDeployment);
     },
 
-    countOfDeployment: async (
+    /** A page of the same, and how many there are on all pages. Each status is read along its index, and only where the page has any. */
+    pageOfDeployment: async (
       reader: Reader,
       deploymentId: string,
       statuses: readonly DeviceDeploymentStatus[] | undefined,
-    ): Promise<number> => {
-      const found = await seenOfDeployment(reader, actor, deploymentId, statuses)
-        .select((select) => select.fn.countAll<number>().as('count'))
-        .executeTakeFirst();
-      return Number(found?.count ?? 0);
+      { offset, perPage }: Pick<Page, 'offset' | 'perPage'>,
+    ): Promise<{ devices: DeviceDeployment[]; total: number }> => {
+      const counted = await seenOfDeployment(reader, actor, deploymentId, statuses)
+        .select(({ fn }) => ['status', fn.countAll<number>().as('count')])
+        .groupBy('status')
+        .execute();
+      const counts = new Map(counted.map(({ status, count }) => [status, Number(count)]));
+      const parts = [];
+      let wanted = perPage;
+      let start = 0;
+      for (const status of allStatuses) {
+        const count = counts.get(status) ?? 0;
+        const skipped = Math.max(0, offset - start);
+        start += count;
+        if (wanted === 0 || skipped >= count) continue;
+        const limit = Math.min(wanted, count - skipped);
+        wanted -= limit;
+        const part = seenOfDeployment(reader, actor, deploymentId, [status])
+          .selectAll()
+          .orderBy('device_id')
+          .limit(limit)
+          .offset(skipped);
+        parts.push(reader.selectFrom(part.as('device_deployments')).selectAll());
+      }
+      const [first, ...others] = parts;
+      if (first === undefined) return { devices: [], total: start };
+      // One query: a device that goes from one status to another meanwhile must not come twice.
+      const page = others.reduce((united, part) => united.unionAll(part), first);
+      const rows = await inOrder(reader.selectFrom(page.as('device_deployments')).selectAll()).execute();
+      return { devices: rows.map(deviceDeployment), total: start };
     },
 
     /** How many devices failed of which cause, the most frequent first; null where none is known. With one device of each. */
@@ -125,7 +141,7 @@ const ofTenant = (
   return statuses === undefined ? all : all.where('device_deployments.status', 'in', statuses);
 };
 
-/** The latest attempt of each device. */
+/** The latest attempt of each device: which one that is, is looked up for those that tried again alone. */
 const seenOfDeployment = (
   reader: Reader,
   actor: Actor,
@@ -135,21 +151,44 @@ const seenOfDeployment = (
   ofTenant(reader, actor, statuses)
     .where('deployment_id', '=', deploymentId)
     .where((where) =>
-      where.not(
-        where.exists(
+      where.or([
+        where(
+          'device_id',
+          'not in',
           where
-            .selectFrom('device_deployments as later')
-            .whereRef('later.tenant', '=', 'device_deployments.tenant')
-            .whereRef('later.deployment_id', '=', 'device_deployments.deployment_id')
-            .whereRef('later.device_id', '=', 'device_deployments.device_id')
-            .whereRef('later.attempt', '>', 'device_deployments.attempt')
-            .select('later.attempt'),
+            .selectFrom('device_deployments as again')
+            .where('again.tenant', '=', actor.tenant)
+            .where('again.deployment_id', '=', deploymentId)
+            // Not as a value: the index holds these only, and the engine has to see that it fits.
+            .where('again.attempt', '>', sql.lit(1))
+            .select('again.device_id'),
         ),
-      ),
+        where.not(
+          where.exists(
+            where
+              .selectFrom('device_deployments as later')
+              .whereRef('later.tenant', '=', 'device_deployments.tenant')
+              .whereRef('later.deployment_id', '=', 'device_deployments.deployment_id')
+              .whereRef('later.device_id', '=', 'device_deployments.device_id')
+              .whereRef('later.attempt', '>', 'device_deployments.attempt')
+              .select('later.attempt'),
+          ),
+        ),
+      ]),
     )
     .where((where) =>
       where.and(isVisibleDevice(engineOf(reader), actor, sql.ref('device_deployments.device_id'))),
     );
+
+const inOrder = <Row>(query: SelectQueryBuilder<Tables, 'device_deployments', Row>) =>
+  query
+    .orderBy(
+      sql`case status ${sql.join(
+        allStatuses.map((status) => sql`when ${status} then ${sql.lit(statusRank(status))}`),
+        sql` `,
+      )} end`,
+    )
+    .orderBy('device_id');
 
 function seenOfDevice(
   reader: Reader,

@@ -172,3 +172,19 @@ test('a list without pages is refused where it would hold up the polls, and says
   assert.match(ids.bytes.toString(), /100001 devices are too many/);
   assert.equal((await ask('devices/list')).status, 200);
 });
+
+test('a deployment for a list of devices shows the first thousand, and in a list of deployments the first hundred', async () => {
+  await using server = await startTestServer();
+  await upload(server, { name: 'r' });
+  const ids = idsOf(1_200);
+  const json = { name: 'listed', artifact_name: 'r', devices: ids };
+  const { headers } = await server.request('POST', base, { as: 'user', json });
+  type Shown = { filter: { terms: { value: string[] }[] } };
+  const shownIds = async (path: string) => {
+    const { json: found } = await server.request('GET', path, { as: 'user' });
+    const [one] = [found].flat() as Shown[];
+    return one?.filter.terms[0]?.value;
+  };
+  assert.deepEqual(await shownIds(String(headers.get('location'))), ids.slice(0, 1000));
+  assert.deepEqual(await shownIds(base), ids.slice(0, 100));
+});
