@@ -39,6 +39,8 @@ const maxRows = 500;
 const patienceMs = 8_000;
 /** No script for so long: there are no more. */
 const quietMs = 300;
+/** Between two looks, which cost the page time: Playwright's own waiting looks twice a second after the first quarter of one. */
+const lookMs = 25;
 
 interface MeasuredPage {
   readonly name: string;
@@ -142,7 +144,7 @@ function pagesOf(device: string, deployment: string, ofAll: string): readonly Me
     {
       name: 'new deployment, plan for a group',
       path: `/ui/deployments/new?release=${release}&group=group-7`,
-      shown: (page) => [page.getByText('will install it'), row(page, 'Devices of the plan')],
+      shown: (page) => [page.getByText('will install it').first(), row(page, 'Devices of the plan')],
     },
     { name: 'users', path: '/ui/users', shown: (page) => [heading(page, 'Users'), row(page, 'Users')] },
   ];
@@ -161,12 +163,14 @@ async function waited(page: Page, act: () => Promise<unknown>, shown: readonly L
   page.on('requestfinished', note);
   const began = performance.now();
   await act();
+  const passed = () => performance.now() - began;
+  const unseen = [...shown];
+  while (unseen[0] !== undefined && passed() < patienceMs) {
+    if (await unseen[0].isVisible()) unseen.shift();
+    else await page.waitForTimeout(lookMs);
+  }
   // What does not come is a result, too: it shows as Infinity.
-  const isSeen = await Promise.all(shown.map((one) => one.waitFor())).then(
-    () => true,
-    () => false,
-  );
-  const seconds = isSeen ? (performance.now() - began) / 1000 : Infinity;
+  const seconds = unseen.length === 0 ? passed() / 1000 : Infinity;
   page.off('requestfinished', note);
   const [slowest] = requests
     .filter((request) => request.url().includes(management))
@@ -335,7 +339,7 @@ try {
     await page.goto(`/ui/deployments/new?release=${release}`);
     await page.getByRole('button', { name: /Devices$/ }).click();
     const all = page.getByRole('option', { name: 'All accepted devices' });
-    const shown = [page.getByText('will install it'), row(page, 'Devices of the plan')];
+    const shown = [page.getByText('will install it').first(), row(page, 'Devices of the plan')];
     plans.push(await waited(page, () => all.click(), shown));
   }
   tell('new deployment, plan for all', [], plans);
