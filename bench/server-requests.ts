@@ -102,7 +102,7 @@ export async function askAtRate(
   const started = performance.now();
   let scheduled = 0;
   const timer = setInterval(() => {
-    const wanted = Math.min(count, Math.floor(((performance.now() - started) * perSecond) / 1000));
+    const wanted = Math.min(count, 1 + Math.floor(((performance.now() - started) * perSecond) / 1000));
     for (; scheduled < wanted; scheduled += 1) {
       due.push({ at: started + (scheduled * 1000) / perSecond, number: scheduled });
       begin();

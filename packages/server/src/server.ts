@@ -261,7 +261,7 @@ export function createServer({
 
   // Background.
   const stopBackground = [
-    repeat('storing check-in times', checkInFlushMs, checkIns.flush, log),
+    repeat('storing check-in times', checkInFlushMs, () => checkIns.flush(), log),
     generating.stop,
     takingIn.stop,
     ending.stop,
@@ -277,7 +277,7 @@ export function createServer({
     await http.close();
     clearTimeout(impatience);
     for (const stop of stopBackground) await stop();
-    await checkIns.flush();
+    await checkIns.flush({ isHurried: true });
     await database.close();
   };
 

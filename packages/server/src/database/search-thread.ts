@@ -10,7 +10,7 @@ import type { Answer, Query, SearchThreadData } from './search-queries.ts';
  * The program of the thread that searches; like main.ts it runs when it is loaded, and nobody imports it. It has a connection of its
  * own, which cannot write, and answers one query after the other. It knows nothing of devices: the stores make its SQL.
  */
-const nice = 5;
+const nice = 10;
 const { path, busyTimeoutMs } = workerData as SearchThreadData;
 const sqlite = new DatabaseSync(path, { readOnly: true, timeout: busyTimeoutMs });
 sqlite.exec('PRAGMA query_only = ON');

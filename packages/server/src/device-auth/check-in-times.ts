@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Tenant } from '../actor.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Transaction } from '../database/tables.ts';
@@ -8,8 +9,8 @@ export interface CheckInTimes {
   readonly note: (tenant: Tenant, deviceId: string, time: number) => void;
   /** The last time not yet stored, if any. */
   readonly pending: (tenant: Tenant, deviceId: string) => number | undefined;
-  /** Stores what has gathered. Times that cannot be stored are kept for the next time. */
-  readonly flush: () => Promise<void>;
+  /** Stores what has gathered; in a hurry, without leaving time to others. Times that cannot be stored are kept for the next time. */
+  readonly flush: (how?: { readonly isHurried?: boolean }) => Promise<void>;
 }
 
 /** Told of the times that are stored, by device, in milliseconds. */
@@ -17,6 +18,9 @@ type OnCheckIns = (tx: Transaction, tenant: Tenant, times: Readonly<Record<strin
 
 /** So many a unit of work: a fleet that came all at once must not hold up those that come meanwhile. */
 const devicesPerUnit = 100;
+/** After each unit others have their turn for twice as long as it took, but no longer than this. */
+const pausePerWork = 2;
+const longestPauseMs = 50;
 
 /**
  * When devices were last heard of. A poll must not cost a write, so times gather in memory and are stored together; a crash loses
@@ -32,18 +36,21 @@ export function checkInTimes(database: Database, onCheckIns: OnCheckIns): CheckI
   return {
     note: (tenant, deviceId, time) => void ofTenant(tenant).set(deviceId, time),
     pending: (tenant, deviceId) => waiting.get(tenant)?.get(deviceId),
-    flush: async () => {
+    flush: async ({ isHurried = false } = {}) => {
       for (const [tenant, times] of waiting) {
         // As far as it is now: what comes while we store waits for the next time.
         const taken = [...times];
         for (let start = 0; start < taken.length; start += devicesPerUnit) {
           const some = taken.slice(start, start + devicesPerUnit);
+          const began = performance.now();
           await database.unitOfWork(async (tx) => {
             const these = Object.fromEntries(some);
             await deviceStore.forTenant(tenant).setCheckInTimes(tx, these);
             await onCheckIns(tx, tenant, these);
           });
           for (const [deviceId, time] of some) if (times.get(deviceId) === time) times.delete(deviceId);
+          if (!isHurried && start + devicesPerUnit < taken.length)
+            await pause(Math.min(longestPauseMs, pausePerWork * (performance.now() - began)));
         }
       }
     },
