@@ -34,12 +34,12 @@ export const deviceStore = {
 
     countDevices: (db: Reader, filter: DeviceFilter): Promise<number> => counted(filtered(db, actor, filter)),
 
-    /** Ids of the accepted devices, sorted. */
+    /** Ids of the accepted devices, sorted. They come as one text: to hand over a row for each takes longer than to find them. */
     acceptedDevices: async (
       db: Reader,
       { after, limit }: { readonly after: string; readonly limit: number },
     ): Promise<string[]> => {
-      const rows = await visible(db, actor)
+      const accepted = visible(db, actor)
         .select('id')
         .where('status', '=', 'accepted')
         // Along the index of the status, without a look at each device.
@@ -53,8 +53,12 @@ export const deviceStore = {
         .where('id', '>', after)
         .orderBy('id')
         .limit(limit)
-        .execute();
-      return rows.map(({ id }) => id);
+        .as('accepted');
+      const found = await db
+        .selectFrom(accepted)
+        .select(sql<string | null>`string_agg(id, ${sql.lit('\n')} ORDER BY id)`.as('ids'))
+        .executeTakeFirst();
+      return found?.ids?.split('\n') ?? [];
     },
 
     /** Those of the ids, auth sets of devices that are seen. */
