@@ -50,6 +50,7 @@ export function DataTable<R extends object>(props: DataTableProps<R>) {
   const { label, columns, rows, keyOf, nameOf, selected, onSelect, empty } = props;
   const isSelectable = onSelect !== undefined;
   if (rows.length === 0) return <div className={styles.frame}>{empty}</div>;
+  const last = rows.at(-1);
   const height = headingHeight + Math.min(rows.length, maxRowsSeen) * rowHeight + 2;
   return (
     <div className={styles.frame}>
@@ -94,9 +95,13 @@ export function DataTable<R extends object>(props: DataTableProps<R>) {
               </Column>
             ))}
           </TableHeader>
-          <TableBody items={rows} dependencies={[columns, isSelectable]}>
+          <TableBody items={rows} dependencies={[columns, isSelectable, last]}>
             {(row) => (
-              <Row id={keyOf(row)} textValue={nameOf(row)} className={styles.row ?? ''}>
+              <Row
+                id={keyOf(row)}
+                textValue={nameOf(row)}
+                className={(row === last ? styles.lastRow : styles.row) ?? ''}
+              >
                 {isSelectable && (
                   <Cell className={styles.cell ?? ''}>
                     <SelectionBox />
