@@ -74,8 +74,13 @@ export const planDeployment =
     const evaluated = deviceIds.slice(0, maxEvaluated);
     const installs = new Map<string, number>();
     const others = { 'already-installed': 0, noartifact: 0, unknown: 0 };
+    // Those that come next are read while these are looked at.
+    const read = (start: number) => reportedBy(evaluated.slice(start, start + atOnce));
+    let reading = read(0);
     for (let start = 0; start < evaluated.length; start += atOnce) {
-      for (const { planned } of await plannedFor(evaluated.slice(start, start + atOnce))) {
+      const reported = await reading;
+      reading = read(start + atOnce);
+      for (const { planned } of plannedFor(reported)) {
         if (planned.outcome === 'installs')
           installs.set(planned.artifactId, (installs.get(planned.artifactId) ?? 0) + 1);
         else others[planned.outcome] += 1;
@@ -83,14 +88,17 @@ export const planDeployment =
       // Others get their turn in between.
       await othersTurn();
     }
-    const shown = await plannedFor(deviceIds.slice(page.offset, page.offset + page.perPage));
+    const shown = plannedFor(await reportedBy(deviceIds.slice(page.offset, page.offset + page.perPage)));
     return { targeted: deviceIds.length, evaluated: evaluated.length, installs, others, page: shown };
 
-    async function plannedFor(ids: readonly string[]) {
-      const reported = await needs.reportedTexts(reader, actor, ids, decisive);
-      return ids.map((deviceId) => ({
+    async function reportedBy(ids: readonly string[]) {
+      const texts = ids.length === 0 ? undefined : await needs.reportedTexts(reader, actor, ids, decisive);
+      return ids.map((deviceId) => ({ deviceId, values: texts?.get(deviceId) }));
+    }
+    function plannedFor(devices: Awaited<ReturnType<typeof reportedBy>>) {
+      return devices.map(({ deviceId, values }) => ({
         deviceId,
-        planned: outcome(artifacts, reported.get(deviceId), wanted.forceInstallation),
+        planned: outcome(artifacts, values, wanted.forceInstallation),
       }));
     }
   };
