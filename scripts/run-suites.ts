@@ -25,16 +25,13 @@ function chosen(args: readonly string[]): (keyof typeof suites)[] {
     throw new Error(`name what to run: everywhere, beyond, all, or of ${namesOfSuites.join(', ')}`);
   if (args[0] === 'all') return namesOfSuites;
   if (args[0] === 'everywhere') return namesOfSuites.filter((name) => suites[name].everywhere);
-  if (args[0] === 'beyond')
-    return namesOfSuites.filter((name) => !suites[name].everywhere && !isApart(suites[name]));
+  if (args[0] === 'beyond') return namesOfSuites.filter((name) => !suites[name].everywhere);
   return args.map((arg) => {
     const name = namesOfSuites.find((known) => known === arg);
     if (name === undefined) throw new Error(`no suite "${arg}"; there are ${namesOfSuites.join(', ')}`);
     return name;
   });
 }
-
-const isApart = ({ apart }: Suite): boolean => apart === true;
 
 /** Debian packages of the programs that are missing. */
 function missingPackages(names: readonly (keyof typeof suites)[]): string[] {

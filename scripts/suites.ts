@@ -6,8 +6,6 @@ export interface Suite {
   readonly files: string;
   readonly budgetSeconds: number;
   readonly everywhere: boolean;
-  /** Run by `npm run test:all` and by name, not in CI: not yet seen to pass on a clean machine. */
-  readonly apart?: true;
   readonly needs: readonly (keyof typeof programs)[];
 }
 
@@ -91,8 +89,8 @@ export const suites = {
   'e2e-browser':      { files: 'e2e/browser/**/*.test.ts',                   budgetSeconds: 240, everywhere: false, needs: ['mkfs.ext4', 'debugfs', 'chromium'] },
   'e2e-compatibility':{ files: 'e2e/compatibility/{artifact,boot,server}*.test.ts', budgetSeconds: 400, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-cli', 'mcopy', 'zstd', 'xz', 'jq', 'grub-editenv', 'dbus-daemon', 'dbus-send', 'curl', 'softhsm2-util', 'pkcs11-tool', 'sshd', 'ssh'] },
   'e2e-client':       { files: 'e2e/compatibility/{client,command,migration,setup,snapshot,update}*.test.ts', budgetSeconds: 500, everywhere: false, needs: ['fw_printenv', 'mender-artifact', 'mender', 'mender-connect', 'zstd', 'xz', 'jq', 'dbus-daemon', 'dbus-send', 'softhsm2-util', 'pkcs11-tool', 'tinyproxy', 'mdb_load', 'fsfreeze', 'losetup', 'script'] },
-  'e2e-qemu':         { files: 'e2e/qemu/{machine,grub}/**/*.test.ts',       budgetSeconds: 300, everywhere: false, apart: true, needs: ['qemu-system-x86_64', 'qemu-img', 'OVMF', 'grub-mkimage', 'grub-efi', 'mkfs.vfat', 'sfdisk', 'mcopy', 'mmdebstrap'] },
-  'e2e-qemu-arm64':   { files: 'e2e/qemu/u-boot/**/*.test.ts',               budgetSeconds: 300, everywhere: false, apart: true, needs: ['qemu-system-aarch64', 'qemu-img', 'u-boot', 'mkfs.vfat', 'sfdisk', 'mcopy'] },
-  'e2e-power-cuts':   { files: 'e2e/power-cuts/power-cuts.test.ts',          budgetSeconds: 120, everywhere: false, apart: true, needs: ['linux.uml', 'slirp', 'busybox', 'qemu-storage-daemon', 'grub-emu', 'mkfs.ext4', 'mkfs.vfat', 'mcopy', 'unshare', 'mount'] },
-  'e2e-faulty-media': { files: 'e2e/power-cuts/faulty-media.test.ts',        budgetSeconds: 60,  everywhere: false, apart: true, needs: ['qemu-storage-daemon', 'losetup', 'unshare', 'mkfs.ext4', 'mender', 'fw_printenv'] },
+  'e2e-qemu':         { files: 'e2e/qemu/{machine,grub}/**/*.test.ts',       budgetSeconds: 420, everywhere: false, needs: ['qemu-system-x86_64', 'qemu-img', 'OVMF', 'grub-mkimage', 'grub-efi', 'mkfs.vfat', 'sfdisk', 'mcopy', 'mmdebstrap'] },
+  'e2e-qemu-arm64':   { files: 'e2e/qemu/u-boot/**/*.test.ts',               budgetSeconds: 360, everywhere: false, needs: ['qemu-system-aarch64', 'qemu-img', 'u-boot', 'mkfs.vfat', 'sfdisk', 'mcopy'] },
+  'e2e-power-cuts':   { files: 'e2e/power-cuts/power-cuts.test.ts',          budgetSeconds: 240, everywhere: false, needs: ['linux.uml', 'slirp', 'busybox', 'qemu-storage-daemon', 'grub-emu', 'mkfs.ext4', 'mkfs.vfat', 'mcopy', 'unshare', 'mount'] },
+  'e2e-faulty-media': { files: 'e2e/power-cuts/faulty-media.test.ts',        budgetSeconds: 60,  everywhere: false, needs: ['qemu-storage-daemon', 'losetup', 'unshare', 'mkfs.ext4', 'mender', 'fw_printenv'] },
 } as const satisfies Record<string, Suite>;

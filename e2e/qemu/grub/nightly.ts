@@ -8,6 +8,7 @@ import { guestShell, type GuestShell } from './guest-shell.ts';
 import { repackKernel } from './kernel-package.ts';
 import { makeRelease } from './releases.ts';
 import { openSite, type Site } from './site.ts';
+import { describeUpdates } from './updates.ts';
 import { makeStick } from './usb-stick.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'tandem-qemu-'));
@@ -27,7 +28,9 @@ after(async () => {
   await rm(directory, { recursive: true, force: true });
 });
 
-void describe('a device started by GRUB', () => {
+describeUpdates('a device started by GRUB, with little beside the client', { everything: true });
+
+void describe('a device started by GRUB, a whole Debian', () => {
   void test('is updated over HTTPS, and keeps its identity and its grown data', patience, async (t) => {
     const hardware = { storageBytes: 3 * 1024 ** 3, processors: 2 };
     await using device = await startDevice({ name: 'served', disk: site.disk, directory, ...hardware });
