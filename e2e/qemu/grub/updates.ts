@@ -67,7 +67,8 @@ export function describeUpdates(what: string, { everything }: { readonly everyth
       );
     });
 
-    if (everything)
+    // Too long for CI: each has two starts more, and a start after a reset took from 20 s to two minutes of emulation.
+    if (everything) {
       void test('goes back by itself from a root file system that is not well', patience, async () => {
         const before = device.console.position();
         assert.equal(await deploy('guest-unwell'), 'failure');
@@ -76,17 +77,18 @@ export function describeUpdates(what: string, { everything }: { readonly everyth
         assert.deepEqual([trial.partition, back.partition], ['3', '2']);
       });
 
-    void test('is taken back by GRUB from a kernel that panics', patience, async () => {
-      const before = device.console.position();
-      assert.equal(await deploy('guest-panics'), 'failure');
-      const trial = await bootAfter(device, before);
-      const panic = await device.console.waitFor(/Kernel panic/, { limitMs, after: trial.next });
-      const rollback = await device.console.waitFor(/^Tandem: ROLLBACK, partition 3/, {
-        limitMs,
-        after: panic.next,
+      void test('is taken back by GRUB from a kernel that panics', patience, async () => {
+        const before = device.console.position();
+        assert.equal(await deploy('guest-panics'), 'failure');
+        const trial = await bootAfter(device, before);
+        const panic = await device.console.waitFor(/Kernel panic/, { limitMs, after: trial.next });
+        const rollback = await device.console.waitFor(/^Tandem: ROLLBACK, partition 3/, {
+          limitMs,
+          after: panic.next,
+        });
+        assert.equal((await bootAfter(device, rollback.next)).partition, '2');
       });
-      assert.equal((await bootAfter(device, rollback.next)).partition, '2');
-    });
+    }
 
     void test('is updated, commits, and stays with it over a reboot', patience, async (t: TestContext) => {
       const before = device.console.position();
