@@ -1,4 +1,4 @@
 import { stockUBoot } from './guests.ts';
 import { describeUpdates } from './updates.ts';
 
-describeUpdates("a device started by Debian's U-Boot as it is", stockUBoot, { everything: false });
+describeUpdates("a device started by Debian's U-Boot as it is", stockUBoot);

@@ -13,12 +13,8 @@ import type { UBootGuest } from './guests.ts';
 const group = 'guests';
 const cache = join(tmpdir(), 'tandem-qemu-cache');
 
-/** What a device that U-Boot starts must do, whichever U-Boot it is: `everything`, or what is short enough for CI. */
-export function describeUpdates(
-  what: string,
-  guest: UBootGuest,
-  { everything }: { readonly everything: boolean },
-): void {
+/** What a device that U-Boot starts must do, whichever U-Boot it is. */
+export function describeUpdates(what: string, guest: UBootGuest): void {
   void describe(what, () => {
     let directory: string;
     let site: Site;
@@ -59,26 +55,25 @@ export function describeUpdates(
       },
     );
 
-    if (everything)
-      void test(
-        'is taken back by U-Boot from an update that never commits',
-        patience,
-        async (t: TestContext) => {
-          const before = device.console.position();
-          assert.equal(await deploy('guest-panics'), 'failure');
-          const trial = await bootAfter(device, before);
-          assert.equal(trial.partition, '3');
-          const panic = await device.console.waitFor(/Kernel panic/, { limitMs, after: trial.next });
-          const goesBack = /^tandem: the update on trial was not committed, going back/;
-          const rollback = await device.console.waitFor(goesBack, { limitMs, after: panic.next });
-          assert.equal((await bootAfter(device, rollback.next)).partition, '2');
-          const up = await runs('guest-1', rollback.next);
-          t.diagnostic(
-            `from the panic to the first process of what ran before: ${seconds(up.atMs - panic.atMs)}`,
-          );
-          assert.equal(await site.fleet.reportedArtifact(deviceName), 'guest-1');
-        },
-      );
+    void test(
+      'is taken back by U-Boot from an update that never commits',
+      patience,
+      async (t: TestContext) => {
+        const before = device.console.position();
+        assert.equal(await deploy('guest-panics'), 'failure');
+        const trial = await bootAfter(device, before);
+        assert.equal(trial.partition, '3');
+        const panic = await device.console.waitFor(/Kernel panic/, { limitMs, after: trial.next });
+        const goesBack = /^tandem: the update on trial was not committed, going back/;
+        const rollback = await device.console.waitFor(goesBack, { limitMs, after: panic.next });
+        assert.equal((await bootAfter(device, rollback.next)).partition, '2');
+        const up = await runs('guest-1', rollback.next);
+        t.diagnostic(
+          `from the panic to the first process of what ran before: ${seconds(up.atMs - panic.atMs)}`,
+        );
+        assert.equal(await site.fleet.reportedArtifact(deviceName), 'guest-1');
+      },
+    );
 
     void test(
       'is updated, commits, and stays with it when its power goes',
