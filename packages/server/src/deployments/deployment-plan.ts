@@ -75,7 +75,12 @@ export const planDeployment =
     const installs = new Map<string, number>();
     const others = { 'already-installed': 0, noartifact: 0, unknown: 0 };
     // Those that come next are read while these are looked at.
-    const read = (start: number) => reportedBy(evaluated.slice(start, start + atOnce));
+    const read = (start: number) => {
+      const reported = reportedBy(evaluated.slice(start, start + atOnce));
+      // Awaited in its turn; until then a failure, such as a caller who has gone, must not count as unhandled.
+      reported.catch(() => undefined);
+      return reported;
+    };
     let reading = read(0);
     for (let start = 0; start < evaluated.length; start += atOnce) {
       const reported = await reading;
