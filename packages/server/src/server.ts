@@ -261,7 +261,7 @@ export function createServer({
 
   // Background.
   const stopBackground = [
-    repeat('storing check-in times', checkInFlushMs, () => checkIns.flush(), log),
+    repeat('storing check-in times', checkInFlushMs, checkIns.flush, log),
     generating.stop,
     takingIn.stop,
     ending.stop,
@@ -276,8 +276,9 @@ export function createServer({
     );
     await http.close();
     clearTimeout(impatience);
+    checkIns.hurry();
     for (const stop of stopBackground) await stop();
-    await checkIns.flush({ isHurried: true });
+    await checkIns.flush();
     await database.close();
   };
 

@@ -59,4 +59,20 @@ describe('the times at which devices were heard of', () => {
     await times.flush();
     assert.deepEqual(await storedTimes(id), [start, start]);
   });
+
+  it('leave others their turn while they are stored, until the server stops and waits for it', async () => {
+    const store = async (pausesUntilHurry: number): Promise<number> => {
+      let pauses = 0;
+      const { noteCheckIns } = createInventory(server.database, Date.now);
+      const times = checkInTimes(server.database, noteCheckIns, async () => {
+        pauses += 1;
+        if (pauses === pausesUntilHurry) times.hurry();
+      });
+      for (let count = 0; count < 500; count += 1) times.note(defaultTenant, randomUUID(), start);
+      await times.flush();
+      return pauses;
+    };
+    assert.equal(await store(Number.POSITIVE_INFINITY), 4);
+    assert.equal(await store(1), 1);
+  });
 });

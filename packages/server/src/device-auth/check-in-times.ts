@@ -1,4 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as wait } from 'node:timers/promises';
 import type { Tenant } from '../actor.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Transaction } from '../database/tables.ts';
@@ -9,8 +9,10 @@ export interface CheckInTimes {
   readonly note: (tenant: Tenant, deviceId: string, time: number) => void;
   /** The last time not yet stored, if any. */
   readonly pending: (tenant: Tenant, deviceId: string) => number | undefined;
-  /** Stores what has gathered; in a hurry, without leaving time to others. Times that cannot be stored are kept for the next time. */
-  readonly flush: (how?: { readonly isHurried?: boolean }) => Promise<void>;
+  /** Stores what has gathered. Times that cannot be stored are kept for the next time. */
+  readonly flush: () => Promise<void>;
+  /** From now on nobody is left a turn, also by a flush under way: the server stops, and waits for it. */
+  readonly hurry: () => void;
 }
 
 /** Told of the times that are stored, by device, in milliseconds. */
@@ -26,7 +28,12 @@ const longestPauseMs = 50;
  * When devices were last heard of. A poll must not cost a write, so times gather in memory and are stored together; a crash loses
  * the last half minute of them, and nothing rests on those.
  */
-export function checkInTimes(database: Database, onCheckIns: OnCheckIns): CheckInTimes {
+export function checkInTimes(
+  database: Database,
+  onCheckIns: OnCheckIns,
+  pause: (milliseconds: number) => Promise<unknown> = wait,
+): CheckInTimes {
+  let isHurried = false;
   const waiting = new Map<Tenant, Map<string, number>>();
   const ofTenant = (tenant: Tenant): Map<string, number> => {
     const times = waiting.get(tenant) ?? new Map<string, number>();
@@ -36,7 +43,10 @@ export function checkInTimes(database: Database, onCheckIns: OnCheckIns): CheckI
   return {
     note: (tenant, deviceId, time) => void ofTenant(tenant).set(deviceId, time),
     pending: (tenant, deviceId) => waiting.get(tenant)?.get(deviceId),
-    flush: async ({ isHurried = false } = {}) => {
+    hurry: () => {
+      isHurried = true;
+    },
+    flush: async () => {
       for (const [tenant, times] of waiting) {
         // As far as it is now: what comes while we store waits for the next time.
         const taken = [...times];
