@@ -8,7 +8,7 @@ import { machineArguments, machineKinds } from './machine/machine-kinds.ts';
 
 const usage = `Usage: npm run qemu [-- shell]
 
-          updates a virtual device end to end: to what is good, to what is not well, and to a kernel that panics
+          updates a virtual device end to end; what is not well, and a kernel that panics, are in npm run nightly -- qemu-grub
   shell   a server on this machine, and a virtual device that knows it, with its serial line on this terminal
 `;
 
