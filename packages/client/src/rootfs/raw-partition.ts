@@ -150,11 +150,12 @@ export function rawPartition(options: RawPartitionOptions): PayloadInstaller {
     supportsRollback: () => Promise.resolve(true),
 
     async artifactRollback(signal) {
-      const { pair, environment, variable, onTrial, inUse } = await look(signal);
+      const { pair, environment, variable } = await look(signal);
       if (variable === undefined) return;
       const original = await remembered(pair);
-      // Never turned, or turned back already, by us or by the bootloader.
-      if (original === undefined || (!onTrial && original.number === inUse.number)) return;
+      // Never turned.
+      if (original === undefined) return;
+      // Also where the bootloader has turned it back already, as `rootfs-image.ts` has it.
       await environment.write({
         [variable]: String(original.number),
         [`${variable}_before`]: '',

@@ -144,6 +144,21 @@ describe('a root file system update', () => {
     assert.deepEqual(await variablesNow(), { ...settled, bootcount: '2' });
   });
 
+  test('that the bootloader has reverted stays so when a power cut takes what the bootloader wrote', async () => {
+    const { installer, environment, variablesNow, home } = await device();
+    await twice(installer, 'download', 'artifactInstall');
+    const copies = ['env1', 'env2'].map((name) => join(home, name));
+    const onTrial = await Promise.all(copies.map((path) => readFile(path)));
+    await environment.write(settled);
+    await steps.artifactRollback(installer);
+    for (const [index, path] of copies.entries()) {
+      const kept = await readFile(path);
+      await writeFile(path, onTrial[index] ?? '');
+      assert.deepEqual(await variablesNow(), settled);
+      await writeFile(path, kept);
+    }
+  });
+
   test('that failed before it was installed leaves the bootloader alone', async () => {
     const { installer, variablesNow } = await device();
     await twice(installer, 'download', 'artifactRollback', 'artifactVerifyRollbackReboot');

@@ -160,8 +160,10 @@ export function rootfsImage(options: RootfsImageOptions): PayloadInstaller {
       const { pair, chosen, onTrial, environment } = await look(signal);
       const original =
         (await rememberedOriginal(pair)) ?? (onTrial ? otherPartition(pair, chosen) : undefined);
-      // Never turned, or turned back already, by us or by the bootloader.
-      if (original === undefined || (!onTrial && original.number === chosen.number)) return;
+      // Never turned.
+      if (original === undefined) return;
+      // Also where the bootloader has turned it back already: GRUB cannot flush, and once the record of the update is gone, a drive that
+      // loses power and its cache would bring the trial back.
       await environment.write({ ...bootOf(original), upgrade_available: '0' });
       system.log('info', `The next boot goes back to ${original.path} (partition ${original.number}).`);
     }),
