@@ -1,10 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openSite, administrator } from './grub/site.ts';
 import { makeOverlay } from './machine/disk-overlay.ts';
-import { machineArguments, machineKinds } from './machine/machine-kinds.ts';
+import { startEmulator } from './machine/emulator.ts';
 
 const usage = `Usage: npm run qemu [-- shell]
 
@@ -40,15 +40,17 @@ The server:  https://localhost:${String(site.place.port)}/ui/  user ${administra
 Its command line tools trust it by ${join(directory, 'server.pem')}; artifacts are signed with ${join(directory, 'signing.pem')}.
 Root is signed in on the device. Ctrl-A X ends it, and everything with it. What it begins with is an emulated PC: give it a minute.
 `);
-    const { program } = machineKinds['x86-64'];
-    const args = machineArguments(
-      { kind: 'x86-64', disk: { path: disk, format: 'qcow2' }, processors: 2 },
-      join(directory, 'monitor'),
-    ).map((argument) => (argument === 'stdio' ? 'mon:stdio' : argument));
-    const machine = spawn(program, args, { stdio: 'inherit' });
+    const hardware = { kind: 'x86-64', disk: { path: disk, format: 'qcow2' }, processors: 2 } as const;
+    const places = { monitorPath: join(directory, 'monitor'), serialLine: 'terminal' } as const;
+    let isOver = false;
+    let machine = await startEmulator(hardware, places);
     // Whoever ends this program ends the device; its own terminal keys go to the device.
-    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, () => machine.kill());
-    await new Promise((resolve) => machine.once('close', resolve).once('error', resolve));
+    const end = (): void => {
+      isOver = true;
+      machine.child.kill();
+    };
+    for (const signal of ['SIGTERM', 'SIGHUP'] as const) process.once(signal, end);
+    while ((await machine.ended) === 'reset' && !isOver) machine = await startEmulator(hardware, places);
   } finally {
     await site.close();
   }

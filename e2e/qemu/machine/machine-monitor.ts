@@ -6,7 +6,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 export interface MachineMonitor {
   /** Throws when QEMU refuses, or gives no answer within ten seconds. */
   readonly execute: (command: string, args?: Readonly<Record<string, unknown>>) => Promise<unknown>;
-  readonly close: () => void;
+  /** Resolves when QEMU has ended, with why the machine was shut down in its words (`guest-reset`, `guest-shutdown`), if it was. */
+  readonly shutdownReason: Promise<string | undefined>;
 }
 
 const answerLimitMs = 10_000;
@@ -14,6 +15,8 @@ const answerLimitMs = 10_000;
 interface Answer {
   readonly return?: unknown;
   readonly error?: { readonly desc: string };
+  readonly event?: string;
+  readonly data?: { readonly reason?: string };
 }
 
 /** `path`: the socket QEMU listens on; it is there before the guest's first instruction. */
@@ -27,8 +30,14 @@ export async function connectToMonitor(path: string): Promise<MachineMonitor> {
   await Promise.race([gone, new Promise((resolve) => socket.once('connect', resolve))]);
   const lines = createInterface({ input: socket });
   lines.on('error', () => undefined);
+  let reason: string | undefined;
+  const shutdownReason = new Promise<string | undefined>((resolve) => {
+    // A line that was read is told before.
+    socket.once('close', () => resolve(reason));
+  });
   lines.on('line', (line) => {
     const said = JSON.parse(line) as Answer;
+    if (said.event === 'SHUTDOWN') reason = said.data?.reason;
     // The greeting and events are no answers.
     if ('return' in said || 'error' in said) answers.shift()?.(said);
   });
@@ -43,7 +52,7 @@ export async function connectToMonitor(path: string): Promise<MachineMonitor> {
     return Promise.race([answer, gone, tooLate(command)]);
   };
   await execute('qmp_capabilities');
-  return { execute, close: () => socket.destroy() };
+  return { execute, shutdownReason };
 }
 
 const tooLate = async (command: string): Promise<never> => {

@@ -37,6 +37,27 @@ test('a machine is watched line by line, typed to, and gone when its power is cu
   await waiting;
 });
 
+test('a machine that is reset starts again, and is typed to as before', async () => {
+  await using machine = await startVirtualMachine({
+    kind: 'x86-64',
+    disk: { path: await emptyDisk(), format: 'raw' },
+  });
+  const shellAfter = async (after: number): Promise<number> => {
+    const { next } = await machine.console.waitFor(/Press ESC/, { limitMs: 60_000, after });
+    machine.console.send('\x1b');
+    return (await machine.console.waitFor(/^Shell> /, { limitMs: 60_000, after: next })).next;
+  };
+  const first = await shellAfter(0);
+  machine.console.send('reset\r');
+  const second = await shellAfter(first);
+  machine.console.send('reset -s\r');
+  // Off is not a reset.
+  await assert.rejects(
+    machine.console.waitFor(/UEFI Interactive Shell/, { limitMs: 60_000, after: second }),
+    /the machine ended/,
+  );
+});
+
 test('a machine that cannot be started says why', async () => {
   await assert.rejects(
     startVirtualMachine({ kind: 'x86-64', disk: { path: join(directory, 'missing.img'), format: 'raw' } }),
