@@ -3,7 +3,12 @@ import { sectorBytes, type LogEntry, type Range } from './write-log.ts';
 
 /** Why a state of the disk is looked at. */
 export type CutKind =
-  'after each request' | 'writes lost' | 'writes lost (sampled)' | 'a write torn' | 'a write torn (sampled)';
+  | 'at a mark'
+  | 'after each request'
+  | 'writes lost'
+  | 'writes lost (sampled)'
+  | 'a write torn'
+  | 'a write torn (sampled)';
 
 export interface Cut {
   readonly kind: CutKind;
@@ -25,7 +30,8 @@ export interface CutLimits {
 }
 
 /**
- * Brings the replay through the log and stops at each state that a power cut could leave, as far as the limits go: after each request; at
+ * Brings the replay through the log and stops at each state that a power cut could leave, as far as the limits go: at each mark, with what is
+ * pending there or lost; after each request; at
  * each flush with any of the writes it is about to make durable lost, which is also what reordering can leave; and with one of them
  * torn between sectors. Writes to other parts of the disk that are pending then are all there, all lost, or drawn.
  */
@@ -37,7 +43,11 @@ export function* everyCut(
   const isImage = (at: number) =>
     limits.images.some((image) => at >= image.at && at < image.at + image.sizeBytes);
   for (const [number, entry] of entries.entries()) {
-    if (entry.kind === 'mark') continue;
+    if (entry.kind === 'mark') {
+      yield { kind: 'at a mark', entry: number };
+      for (const _ of replay.vary(() => 'none')) yield { kind: 'at a mark', entry: number };
+      continue;
+    }
     if (entry.kind === 'flush') yield* lose(replay, entry.range, number, limits, isImage);
     replay.apply(entry);
     yield { kind: 'after each request', entry: number };

@@ -40,7 +40,7 @@ export async function findMutant(mutant: Mutant, options: MutantOptions): Promis
       await buildBundle(program);
     } else await buildMutant(mutant, program);
     const disk = await makeSmallDisk(kind, story, join(work, 'make'));
-    const recorded = await recordUpdate(disk, program, boot, join(work, 'record'));
+    const recorded = await recordUpdate(disk, program, boot, join(work, 'record'), mutant.dataMount);
     const { violations } = await prove(recorded, {
       ...options,
       boot,

@@ -6,6 +6,7 @@
  *   foundBy  the proof that must turn red: power cuts replayed, or media that fail
  *   device   the device it is looked for on; both when not given
  *   story    what becomes of the update it is looked for in; a commit when not given
+ *   dataMount  the mount option of the data partition without which ext4 hides it
  */
 export interface Mutant {
   readonly file: string;
@@ -15,6 +16,7 @@ export interface Mutant {
   readonly foundBy: 'power cuts' | 'faulty media';
   readonly device?: 'grub' | 'u-boot' | 'u-boot-two-copies';
   readonly story?: 'rollback';
+  readonly dataMount?: 'sync';
 }
 
 const rootfs = 'packages/client/src/rootfs';
@@ -118,6 +120,8 @@ export const mutants = {
       '        void rename;\n      } catch',
     breaks: 'the store is the old one or the new one, never half of it',
     foundBy: 'power cuts',
+    // Else ext4 makes a file's truncation and what is then written to it and flushed one transaction of its journal.
+    dataMount: 'sync',
   },
   'store-not-flushed': {
     file: 'packages/client/src/system/linux-files.ts',

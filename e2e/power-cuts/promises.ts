@@ -1,5 +1,6 @@
 import type { Boot } from './boot-programs.ts';
 import type { DataFacts } from './data-facts.ts';
+import { isAtLeast, type Decided, type Owed } from './milestones.ts';
 import { partitionNumbers } from './small-disk.ts';
 
 /** What is found on the disk after one power cut. */
@@ -13,6 +14,8 @@ export interface FoundState {
   readonly data: DataFacts;
   /** Of the boot partition's file system. */
   readonly bootFileSystemFault: string | undefined;
+  /** What the device had to have on its disk by then. */
+  readonly owed: Owed;
   readonly oldRootIsWhole: boolean;
   readonly newRootIsWhole: boolean;
 }
@@ -21,6 +24,17 @@ export interface FoundState {
 const committing: readonly (string | undefined)[] = ['update-commit', 'update-after-commit', 'cleanup'];
 
 const { rootA: old, rootB: fresh } = partitionNumbers;
+
+const isTrial = (boot: Boot) => boot.partition === fresh && boot.trial;
+const isOld = (boot: Boot) => boot.partition === old && !boot.trial;
+const isNew = (boot: Boot) => boot.partition === fresh && !boot.trial;
+
+const does = {
+  'the old': isOld,
+  'a trial': isTrial,
+  'a trial, or the old': (boot) => isTrial(boot) || isOld(boot),
+  'the new': isNew,
+} as const satisfies Record<Decided, (boot: Boot) => boolean>;
 
 /** What must hold after every power cut. Each gives what is wrong, or undefined. */
 export const promises = {
@@ -55,9 +69,33 @@ export const promises = {
       : `it has not noted that it has gone back: ${bootOnceMore.said.slice(-300)}`,
 
   'the boot flag is turned only on record': ({ boot, data }) =>
-    boot.trial && data.fileSystemFault === undefined && data.records?.state === undefined
-      ? 'a trial is under way of which the store knows nothing'
+    boot.trial &&
+    data.fileSystemFault === undefined &&
+    !isAtLeast(data.records?.state?.Name, 'update-install')
+      ? `a trial is under way, and the record is ${data.records?.state?.Name ?? 'none'}`
       : undefined,
+
+  'what the device has begun is on record': ({ data, owed: { record: least } }) => {
+    if (data.fileSystemFault !== undefined || least === undefined) return undefined;
+    const name = data.records?.state?.Name;
+    if (least === 'none, it is over') return name === undefined ? undefined : `the record is still ${name}`;
+    const isThere = isAtLeast(name, least) || (name === undefined && least === 'cleanup');
+    return isThere ? undefined : `the record is ${name ?? 'none'}, and ${least} was saved`;
+  },
+
+  'what is decided is what the bootloader does': ({ boot, owed: { decided } }) =>
+    boot.partition === undefined || decided === undefined || does[decided](boot)
+      ? undefined
+      : `${decided} was decided, and it starts partition ${boot.partition} (trial: ${boot.trial})`,
+
+  'the last record names what the bootloader keeps': ({ boot, data }) => {
+    const { state, 'artifact-name': name } = data.records ?? {};
+    if (name === undefined || !['cleanup', undefined].includes(state?.Name) || boot.partition === undefined)
+      return undefined;
+    return name === (isNew(boot) ? 'version-2' : 'version-1')
+      ? undefined
+      : `it says that it runs ${name}, and partition ${boot.partition} is kept (trial: ${boot.trial})`;
+  },
 
   'the file systems are sound': ({ data, bootFileSystemFault }) =>
     data.fileSystemFault ?? bootFileSystemFault,

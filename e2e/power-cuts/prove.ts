@@ -5,6 +5,7 @@ import { promisify } from 'node:util';
 import type { RunBootloader } from './boot-programs.ts';
 import { everyCut, seededRandom, type CutKind, type CutLimits } from './cuts.ts';
 import { openDataReader, type DataFacts } from './data-facts.ts';
+import { owedAfter } from './milestones.ts';
 import { promises, type FoundState, type PromiseName } from './promises.ts';
 import type { RecordedUpdate } from './record-update.ts';
 import { recover } from './recover.ts';
@@ -67,6 +68,7 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
   const oldRoot = replay.key(parts.rootA);
   const newRoot = keyOfRange(newImage, recorded.initial);
   const states: Record<CutKind, number> = {
+    'at a mark': 0,
     'after each request': 0,
     'writes lost': 0,
     'writes lost (sampled)': 0,
@@ -83,6 +85,8 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
       times: (known?.times ?? 0) + 1,
     });
   };
+  const owedAt = owedAfter(recorded.entries);
+  const disks = new Set<string>();
   const seen = new Set<string>();
   const boots = new Map<string, BootFacts>();
   const datas = new Map<bigint, DataFacts>();
@@ -127,10 +131,15 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
     const oldRootIsWhole = replay.key(parts.rootA) === oldRoot;
     const newRootIsWhole = keys.b === newRoot;
     const name = [keys.boot, keys.data, oldRootIsWhole, newRootIsWhole].join();
-    if (seen.has(name)) continue;
-    seen.add(name);
+    disks.add(name);
+    const owed = owedAt[entry] ?? {};
+    const judged = [name, owed.record, owed.decided].join();
+    if (seen.has(judged)) continue;
+    seen.add(judged);
     if (seen.size % 500 === 0)
-      told(`${seen.size} disks, entry ${entry} of ${recorded.entries.length}, ${situations.size} situations`);
+      told(
+        `${disks.size} disks, entry ${entry} of ${recorded.entries.length}, ${situations.size} situations`,
+      );
     let booting = boots.get(keys.boot);
     if (booting === undefined) boots.set(keys.boot, (booting = await bootFacts()));
     let data = datas.get(keys.data);
@@ -139,7 +148,7 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
       datas.set(keys.data, data);
     }
     const cut = `${cutKind}, at entry ${entry} (${whereIs(recorded, entry)})`;
-    const found = { ...booting, data, oldRootIsWhole, newRootIsWhole };
+    const found = { ...booting, data, owed, oldRootIsWhole, newRootIsWhole };
     for (const promise of Object.keys(promises) as (keyof typeof promises)[]) {
       const fault = promises[promise](found);
       if (fault !== undefined) violate(promise, fault, cut);
@@ -188,7 +197,7 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
   await rm(join(work, 'states'), { recursive: true });
   return {
     states,
-    distinct: seen.size,
+    distinct: disks.size,
     bootloaderRuns,
     fileSystemChecks: datas.size + boots.size,
     recoveries,

@@ -4,9 +4,24 @@ import { rootfsImage, writeArtifactFile } from '@tandem/artifact';
 import { startArtifactServer } from '../../packages/client/src/cli/artifact-server.ts';
 import type { RunBootloader } from './boot-programs.ts';
 import { makeSmallDevice, type Server, type SmallDevice } from './small-device.ts';
-import { diskBytes, mapParts, partitionNumbers, parts, type SmallDisk } from './small-disk.ts';
+import {
+  diskBytes,
+  environmentCopyBytes,
+  mapParts,
+  partitionNumbers,
+  parts,
+  type SmallDisk,
+} from './small-disk.ts';
 import { openVirtualDisks } from './virtual-disks.ts';
-import { recordingMedium, sectorBytes, type LogEntry, type WriteLog } from './write-log.ts';
+import { stateScript } from './small-system.ts';
+import {
+  recordingMedium,
+  sectorBytes,
+  witnessMedium,
+  type LogEntry,
+  type Range,
+  type WriteLog,
+} from './write-log.ts';
 
 export interface RecordedUpdate extends WriteLog {
   /** How the device ended: which partition it boots, and what the server was told. */
@@ -32,31 +47,28 @@ export async function recordUpdate(
   program: string,
   boot: RunBootloader,
   work: string,
+  dataMount?: string,
 ): Promise<RecordedUpdate> {
   await mkdir(work, { recursive: true });
   const artifact = await packArtifact(newImage, join(work, 'artifact'));
-  const server = await startArtifactServer(artifact);
   const disk = Buffer.from(initial);
   const entries: LogEntry[] = [];
-  const media = mapParts((name) => recordingMedium(disk, parts[name], entries));
+  const mark = (text: string) => {
+    entries.push({ kind: 'mark', text });
+  };
+  const server = await startArtifactServer(artifact, mark);
+  const media = mapParts((name) =>
+    name === 'witness' ? witnessMedium(parts.witness, entries) : recordingMedium(disk, parts[name], entries),
+  );
   const image = join(work, 'disk.img');
   let said = '';
-  let statuses = 0;
-  const noteStatuses = () => {
-    for (const status of server.seen.statuses.slice(statuses))
-      entries.push({ kind: 'mark', text: `status ${status}` });
-    statuses = server.seen.statuses.length;
-  };
   const bootOnce = async () => {
     await writeFile(image, disk);
+    mark('the bootloader starts');
     const decided = await boot(image);
     const after = await readFile(image);
-    for (let at = 0; at < diskBytes; at += sectorBytes) {
-      const bytes = after.subarray(at, at + sectorBytes);
-      if (bytes.equals(disk.subarray(at, at + sectorBytes))) continue;
-      entries.push({ kind: 'write', at, bytes: Buffer.from(bytes) });
-      bytes.copy(disk, at);
-    }
+    entries.push(...(kind === 'grub' ? grubWrites(disk, after) : uBootWrites(disk, after)));
+    after.copy(disk);
     return decided;
   };
   /** The root file system of this boot is a copy, which the kernel reads before it knows the disks whose requests are noted. */
@@ -69,7 +81,10 @@ export async function recordUpdate(
     try {
       return await device.run(partition, disks, enough);
     } finally {
+      // What the daemon of the virtual disks flushes as it ends, a reset does not.
+      const noted = entries.length;
       await virtual.close();
+      entries.splice(noted);
     }
   };
   try {
@@ -78,18 +93,15 @@ export async function recordUpdate(
       program,
       home: join(work, 'device'),
       serverUrl: server.url,
+      dataMount,
     });
     for (let boots = 1; boots <= mostBoots; boots += 1) {
       const { partition, trial } = await bootOnce();
-      entries.push({ kind: 'mark', text: `boot ${boots}: partition ${partition}, trial ${trial}` });
+      mark(`boot ${boots}: partition ${partition}, trial ${trial}`);
       if (partition === undefined) break;
-      const isIdle = idleWatch(server);
-      const { rebooted, log } = await bootKernel(device, partition, () => {
-        noteStatuses();
-        return isIdle();
-      });
+      const { rebooted, log } = await bootKernel(device, partition, idleWatch(server));
       said += log;
-      entries.push({ kind: 'mark', text: rebooted ? 'reset' : 'idle' });
+      mark(rebooted ? 'reset' : 'idle');
       if (!rebooted) break;
     }
     const { partition, trial } = await bootOnce();
@@ -106,6 +118,39 @@ export async function recordUpdate(
   }
 }
 
+/** GRUB's, through the firmware of a PC: the drive's cache has them. */
+const grubWrites = (before: Buffer, after: Buffer): LogEntry[] =>
+  changedSectors(before, after, { at: 0, sizeBytes: diskBytes });
+
+/**
+ * U-Boot's, which writes a copy of its environment as a whole, and then the other one. Its driver of memory cards never turns a card's
+ * cache on, and a card that is set up anew has it off: what U-Boot has written is there.
+ */
+function uBootWrites(before: Buffer, after: Buffer): LogEntry[] {
+  const copies = [0, 1].map((index) => ({
+    at: parts.environment.at + index * environmentCopyBytes,
+    sizeBytes: environmentCopyBytes,
+  }));
+  // The fifth byte counts writes, and is far from its end here.
+  const count = ({ at }: Range) => after[at + 4] ?? 0;
+  return copies
+    .toSorted((a, b) => count(a) - count(b))
+    .flatMap((copy): LogEntry[] => {
+      const writes = changedSectors(before, after, copy);
+      return writes.length === 0 ? [] : [...writes, { kind: 'flush', range: parts.environment }];
+    });
+}
+
+function changedSectors(before: Buffer, after: Buffer, { at: first, sizeBytes }: Range): LogEntry[] {
+  const changed: LogEntry[] = [];
+  for (let at = first; at < first + sizeBytes; at += sectorBytes) {
+    const bytes = after.subarray(at, at + sectorBytes);
+    if (!bytes.equals(before.subarray(at, at + sectorBytes)))
+      changed.push({ kind: 'write', at, bytes: Buffer.from(bytes) });
+  }
+  return changed;
+}
+
 /** Asks whether the deployment has ended and the client has asked for another since. */
 export function idleWatch({ seen }: Server): () => boolean {
   let pollsWhenOver: number | undefined;
@@ -116,6 +161,19 @@ export function idleWatch({ seen }: Server): () => boolean {
   };
 }
 
+/** States whose script says that they have come; `Download_Enter`, which no artifact can have, is the device's own. */
+const saying = [
+  'ArtifactInstall_Enter',
+  'ArtifactInstall_Leave',
+  'ArtifactReboot_Enter',
+  'ArtifactReboot_Leave',
+  'ArtifactCommit_Enter',
+  'ArtifactCommit_Leave',
+  'ArtifactRollback_Enter',
+  'ArtifactRollbackReboot_Enter',
+  'ArtifactFailure_Enter',
+] as const;
+
 export async function packArtifact(image: Buffer, path: string): Promise<Buffer> {
   const source = { name: 'rootfs.ext4', sizeBytes: image.length, open: () => once(image) };
   await writeArtifactFile(
@@ -123,6 +181,7 @@ export async function packArtifact(image: Buffer, path: string): Promise<Buffer>
       artifactName: 'version-2',
       depends: { deviceTypes: ['virtual'] },
       payload: rootfsImage({ artifactName: 'version-2', image: source }),
+      scripts: saying.map((state) => ({ name: `${state}_00`, content: Buffer.from(stateScript) })),
     },
     path,
     { compression: 'none' },

@@ -14,7 +14,7 @@ import { makeSmallDisk } from './small-disk.ts';
  * The full proof of `power-cuts.test.ts`. Prints what was looked at and what was found, as JSON, or a line for each mutant. Needs root,
  * and memory at `--work` for a few hundred disks of 10 MiB.
  *
- *   node e2e/power-cuts/run-proof.ts --board grub|u-boot [--story commit|rollback] [--quick] [--seed 1] [--recoveries N] [--further N] [--work /dev/shm]
+ *   node e2e/power-cuts/run-proof.ts --board grub|u-boot [--story commit|rollback] [--quick] [--seed 1] [--recoveries N] [--further N] [--data-mount OPTION] [--work /dev/shm]
  *   node e2e/power-cuts/run-proof.ts --board grub|u-boot --mutants all|NAME,NAME
  */
 const { values } = parseArgs({
@@ -25,6 +25,7 @@ const { values } = parseArgs({
     recoveries: { type: 'string' },
     further: { type: 'string', default: '0' },
     mutants: { type: 'string' },
+    'data-mount': { type: 'string' },
     work: { type: 'string', default: '/dev/shm' },
     quick: { type: 'boolean', default: false },
   },
@@ -51,7 +52,7 @@ try {
     const program = join(work, 'tandem-update.mjs');
     await buildBundle(program);
     const disk = await makeSmallDisk(kind, story, join(work, 'make'));
-    const recorded = await recordUpdate(disk, program, boot, join(work, 'record'));
+    const recorded = await recordUpdate(disk, program, boot, join(work, 'record'), values['data-mount']);
     say(`recorded ${recorded.entries.length} entries: ${JSON.stringify(recorded.end)}`);
     const proof = await prove(recorded, {
       kind,

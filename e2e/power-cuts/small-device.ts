@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { startArtifactServer } from '../../packages/client/src/cli/artifact-server.ts';
+import { stateScript } from './small-system.ts';
 import { environmentCopyBytes, partitionNumbers, type BoardKind, type PartName } from './small-disk.ts';
 
 export type Server = Awaited<ReturnType<typeof startArtifactServer>>;
@@ -16,6 +17,8 @@ export interface SmallDeviceOptions {
   /** The bundled client. */
   readonly program: string;
   readonly serverUrl: string;
+  /** Further options of the data partition's mount. */
+  readonly dataMount?: string | undefined;
 }
 
 /**
@@ -35,6 +38,7 @@ export interface BootEnd {
 const names = {
   boot: 'mmcblk0p1',
   environment: 'mmcblk0env0',
+  witness: 'witness',
   rootA: 'mmcblk0p2',
   rootB: 'mmcblk0p3',
   data: 'mmcblk0p4',
@@ -49,9 +53,10 @@ const strictDataMount = 'noauto_da_alloc';
  * A device whose kernel is a real Linux as a program of this machine (user-mode Linux): its drivers of block devices and file systems, its
  * page cache and its mounts are those of any Linux, and it starts in a second. Neither it nor its user needs to be root.
  */
-export async function makeSmallDevice({ kind, home, program, serverUrl }: SmallDeviceOptions) {
+export async function makeSmallDevice({ kind, home, program, serverUrl, dataMount }: SmallDeviceOptions) {
   const at = (...names: string[]) => join(home, ...names);
-  for (const made of ['etc', 'share/identity', 'share/inventory']) await mkdir(at(made), { recursive: true });
+  for (const made of ['etc/scripts', 'share/identity', 'share/inventory'])
+    await mkdir(at(made), { recursive: true });
   const config = {
     // This machine's loopback, as the device's network shows it.
     ServerURL: serverUrl.replace('127.0.0.1', '10.0.2.2'),
@@ -74,6 +79,8 @@ export async function makeSmallDevice({ kind, home, program, serverUrl }: SmallD
   await writeFile(at('share/identity/mender-device-identity'), '#!/bin/sh\necho mac=02:00:00:00:00:01\n', {
     mode: 0o755,
   });
+  await writeFile(at('etc/scripts/version'), '3\n');
+  await writeFile(at('etc/scripts/Download_Enter_00'), stateScript, { mode: 0o755 });
   const node = process.env['TANDEM_CLIENT_NODE'] ?? process.execPath;
 
   return {
@@ -103,7 +110,7 @@ export async function makeSmallDevice({ kind, home, program, serverUrl }: SmallD
           `device=${resolve(home)}`,
           `node=${node}`,
           `client=${resolve(program)}`,
-          `data_options=${strictDataMount}`,
+          `data_options=${[strictDataMount, ...(dataMount === undefined ? [] : [dataMount])].join()}`,
           `disks=${nodes.join()}`,
         ],
         // In a group of its own, which is ended as a whole: its processes are processes of this machine.
@@ -137,7 +144,7 @@ export async function makeSmallDevice({ kind, home, program, serverUrl }: SmallD
 
 /** The kernel's arguments for these disks, which of its disks is the root, and what is called what: `mmcblk0p1:vda`. */
 function attached(disks: Readonly<Record<PartName, PartDisk>>, root: 'rootA' | 'rootB') {
-  const letters = 'abcde';
+  const letters = 'abcdef';
   const args: string[] = [];
   const called: Partial<Record<PartName, string>> = {};
   let files = 0;

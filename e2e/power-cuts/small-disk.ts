@@ -29,6 +29,8 @@ const imageFileSystems = resolve(import.meta.dirname, '../../packages/image/supp
 export const parts = {
   boot:        { at:  1 * MiB, sizeBytes:  6 * MiB },
   environment: { at:  8 * MiB, sizeBytes: 256 * 1024 },
+  /** What the device says here, it says at once and in the order of its requests to the other parts (`witness` of small-system.ts). */
+  witness:     { at:  8 * MiB + 512 * 1024, sizeBytes: 64 * 1024 },
   rootA:       { at:  9 * MiB, sizeBytes:  4 * MiB },
   rootB:       { at: 13 * MiB, sizeBytes:  4 * MiB },
   data:        { at: 17 * MiB, sizeBytes:  6 * MiB },
@@ -41,6 +43,7 @@ export type PartName = keyof typeof parts;
 export const mapParts = <Value>(make: (name: PartName) => Value): Record<PartName, Value> => ({
   boot: make('boot'),
   environment: make('environment'),
+  witness: make('witness'),
   rootA: make('rootA'),
   rootB: make('rootB'),
   data: make('data'),

@@ -43,8 +43,19 @@ wait $(busybox cat /tmp/client.pid)
 if [ -e /tmp/rebooting ]; then down reboots; else down ends; fi
 `;
 
+/** Says something to the witness, a disk of its own, and goes on when it has been heard. */
+const witness = (words: string) =>
+  `echo "${words}" | /bin/busybox dd of=/dev/witness bs=512 conv=sync,fsync status=none`;
+
+/** A state script that only says that its state has come. */
+export const stateScript = `#!/bin/busybox sh
+name=\${0##*/}
+${witness('script ${name%_*}')}
+`;
+
 /** What the client calls. It is ended at once, as the device would be. */
 export const rebootScript = `#!/bin/busybox sh
+${witness('asks for a reset')}
 busybox touch /tmp/rebooting
 kill -9 $(busybox cat /tmp/client.pid)
 `;

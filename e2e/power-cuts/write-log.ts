@@ -13,13 +13,27 @@ export type LogEntry =
   | { readonly kind: 'write'; readonly at: number; readonly bytes: Buffer }
   /** Every earlier write to the range is on the medium. */
   | { readonly kind: 'flush'; readonly range: Range }
-  /** What happened meanwhile, for people and for what a proof has to know of the server. */
+  /** What the device said or did meanwhile: what it had begun when the power went. */
   | { readonly kind: 'mark'; readonly text: string };
 
 export interface WriteLog {
   /** The disk before the first entry. */
   readonly initial: Buffer;
   readonly entries: readonly LogEntry[];
+}
+
+/** A disk of which nothing is kept: each text written to its beginning is a mark, in its place among the requests to all others. */
+export function witnessMedium({ sizeBytes }: Range, entries: LogEntry[]): Medium {
+  return {
+    sizeBytes,
+    read: (_at, length) => Buffer.alloc(length),
+    write: (at, bytes) => {
+      const [text = ''] = bytes.toString('latin1').split('\n');
+      if (at === 0) entries.push({ kind: 'mark', text });
+      return 'done';
+    },
+    flush: () => 'done',
+  };
 }
 
 /** A part of a disk as a medium of its own, with a cache of its own: a flush of it says nothing of other parts. Each request is noted. */

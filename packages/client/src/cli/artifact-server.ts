@@ -27,8 +27,11 @@ export interface SeenByServer {
   polls: number;
 }
 
-/** A server for tests that accepts any device and offers `deployment-1` with artifact `version-2` to it until it has ended. */
-export async function startArtifactServer(artifact: Buffer) {
+/**
+ * A server for tests that accepts any device and offers `deployment-1` with artifact `version-2` to it until it has ended. `heard` is
+ * told of each report of a status and each request for a deployment before it is answered.
+ */
+export async function startArtifactServer(artifact: Buffer, heard: (what: string) => void = () => undefined) {
   const behaviour: ArtifactServerBehaviour = {
     artifact,
     etag: '"one"',
@@ -46,7 +49,7 @@ export async function startArtifactServer(artifact: Buffer) {
     polls: 0,
   };
   const server = createServer((request, response) => {
-    void answer(request, response, behaviour, seen).catch(() => response.destroy());
+    void answer(request, response, behaviour, seen, heard).catch(() => response.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -66,6 +69,7 @@ async function answer(
   response: ServerResponse,
   behaviour: ArtifactServerBehaviour,
   seen: SeenByServer,
+  heard: (what: string) => void,
 ): Promise<void> {
   const chunks: Buffer[] = [];
   for await (const chunk of request as AsyncIterable<Buffer>) chunks.push(chunk);
@@ -78,6 +82,7 @@ async function answer(
     response.end();
   } else if (path.endsWith('/deployments/next')) {
     seen.polls += 1;
+    heard('asks for a deployment');
     const over = seen.statuses.some((status) => status === 'success' || status === 'failure');
     if (over) response.writeHead(204).end();
     else {
@@ -87,7 +92,9 @@ async function answer(
       response.end(JSON.stringify({ id: 'deployment-1', artifact: offered }));
     }
   } else if (path.endsWith('/deployment-1/status')) {
-    seen.statuses.push((JSON.parse(body) as { status: string }).status);
+    const { status } = JSON.parse(body) as { status: string };
+    seen.statuses.push(status);
+    heard(`status ${status}`);
     response.writeHead(204).end();
   } else if (path.endsWith('/deployment-1/log')) {
     seen.log = body;
