@@ -8,7 +8,7 @@ import { startEmulator } from './machine/emulator.ts';
 
 const usage = `Usage: npm run qemu [-- shell]
 
-          updates a virtual device end to end; what is not well, and a kernel that panics, are in npm run nightly -- qemu-grub
+          updates a virtual device end to end, and has GRUB take back a kernel that panics; more is in npm run nightly
   shell   a server on this machine, and a virtual device that knows it, with its serial line on this terminal
 `;
 
@@ -37,7 +37,8 @@ try {
     const disk = await makeOverlay(site.disk, join(directory, 'shell.qcow2'));
     print(`
 The server:  https://localhost:${String(site.place.port)}/ui/  user ${administrator}  password ${site.password}
-Its command line tools trust it by ${join(directory, 'server.pem')}; artifacts are signed with ${join(directory, 'signing.pem')}.
+The device asks there to be let in as soon as it runs: accept it under Devices.
+The command line tools trust the server by ${join(directory, 'server.pem')}; artifacts are signed with ${join(directory, 'signing.pem')}.
 Root is signed in on the device. Ctrl-A X ends it, and everything with it. What it begins with is an emulated PC: give it a minute.
 `);
     const hardware = { kind: 'x86-64', disk: { path: disk, format: 'qcow2' }, processors: 2 } as const;
