@@ -5,20 +5,28 @@ import type { Mutant } from './mutants.ts';
 
 const project = resolve(import.meta.dirname, '../..');
 
-/** Bundles the client with one place of its source changed; the sources themselves stay as they are. */
-export async function buildMutant({ file, from, to }: Mutant, outfile: string): Promise<void> {
+/** Bundles the client, or another program of its sources, with one place changed; the sources themselves stay as they are. */
+export async function buildMutant(
+  { file, from, to }: Mutant,
+  outfile: string,
+  entry?: string,
+): Promise<void> {
   const path = resolve(project, file);
   const contents = withChange(await readFile(path, 'utf8'), { file, from, to });
-  await buildBundle(outfile, [
-    {
-      name: 'mutant',
-      setup: (build) => {
-        build.onLoad({ filter: /\.ts$/ }, (loaded) =>
-          loaded.path === path ? { contents, loader: 'ts' } : undefined,
-        );
+  await buildBundle(
+    outfile,
+    [
+      {
+        name: 'mutant',
+        setup: (build) => {
+          build.onLoad({ filter: /\.ts$/ }, (loaded) =>
+            loaded.path === path ? { contents, loader: 'ts' } : undefined,
+          );
+        },
       },
-    },
-  ]);
+    ],
+    entry,
+  );
 }
 
 /** Throws when the place is not there exactly once: a mutant that changes nothing would be found by nobody. */

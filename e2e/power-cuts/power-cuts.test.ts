@@ -6,10 +6,11 @@ import { after, test } from 'node:test';
 import { buildBundle } from '../../packages/client/build-bundle.ts';
 import { grub } from './boot-programs.ts';
 import { findMutant, quickLimits } from './find-mutant.ts';
-import { mutants } from './mutants.ts';
+import { mutants, type Mutant } from './mutants.ts';
 import { prove } from './prove.ts';
 import { recordUpdate } from './record-update.ts';
 import { makeSmallDisk } from './small-disk.ts';
+import { proveTwoCopies } from './two-copies.ts';
 
 /*
  * A whole update of a device with GRUB by the real client, each write and flush of its disk recorded, and what a power cut would leave
@@ -60,3 +61,9 @@ for (const name of ['image-not-flushed', 'saved-after-acting'] as const) {
     assert.ok(found !== undefined);
   });
 }
+
+test('two plain copies of an environment hold what stood there or what was decided after every cut; not so when both are written at once', async () => {
+  const prove = (mutant?: Mutant) => proveTwoCopies(join(directory, 'copies'), mutant);
+  assert.equal((await prove()).violation, undefined);
+  assert.match((await prove(mutants['good-copy-overwritten'])).violation ?? '', /neither copy is valid/);
+});

@@ -3,12 +3,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { buildBundle } from '../../packages/client/build-bundle.ts';
 import { buildUBoot } from '../qemu/u-boot/build.ts';
-import { grub, uBoot } from './boot-programs.ts';
+import { grub, uBoot, type RunBootloader } from './boot-programs.ts';
 import { findMutant, quickLimits } from './find-mutant.ts';
 import { bootloaderMutants, mutants, type Mutant } from './mutants.ts';
 import { prove } from './prove.ts';
 import { recordUpdate } from './record-update.ts';
 import { makeSmallDisk } from './small-disk.ts';
+import { proveTwoCopies } from './two-copies.ts';
 
 /**
  * The full proof of `power-cuts.test.ts`. Prints what was looked at and what was found, as JSON, or a line for each mutant. Needs root,
@@ -16,6 +17,7 @@ import { makeSmallDisk } from './small-disk.ts';
  *
  *   node e2e/power-cuts/run-proof.ts --board grub|u-boot [--story commit|rollback] [--quick] [--seed 1] [--recoveries N] [--further N] [--data-mount OPTION] [--work /dev/shm]
  *   node e2e/power-cuts/run-proof.ts --board grub|u-boot --mutants all|NAME,NAME
+ *   node e2e/power-cuts/run-proof.ts --board u-boot-two-copies
  */
 const { values } = parseArgs({
   options: {
@@ -44,11 +46,22 @@ const seed = Number(values.seed);
 const most = values.recoveries === undefined ? {} : { mostRecoveries: Number(values.recoveries) };
 const work = await mkdtemp(join(values.work, 'power-cuts-'));
 try {
-  const boot = kind === 'grub' ? await grub(join(work, 'grub')) : await sandbox();
-  if (values.mutants !== undefined) await findAll(values.mutants);
-  else await proveAll();
+  if (values.board === 'u-boot-two-copies') await proveCopies();
+  else {
+    const boot = kind === 'grub' ? await grub(join(work, 'grub')) : await sandbox();
+    await (values.mutants === undefined ? proveAll(boot) : findAll(values.mutants, boot));
+  }
 
-  async function proveAll(): Promise<void> {
+  /** The environment alone, and its mutant: seconds. */
+  async function proveCopies(): Promise<void> {
+    const mutant = mutants['good-copy-overwritten'];
+    const sound = await proveTwoCopies(join(work, 'sound'));
+    const faulty = await proveTwoCopies(join(work, 'faulty'), mutant);
+    process.stdout.write(`${JSON.stringify({ sound, 'good-copy-overwritten': faulty }, undefined, 2)}\n`);
+    if (sound.violation !== undefined || faulty.violation === undefined) process.exitCode = 1;
+  }
+
+  async function proveAll(boot: RunBootloader): Promise<void> {
     const program = join(work, 'tandem-update.mjs');
     await buildBundle(program);
     const disk = await makeSmallDisk(kind, story, join(work, 'make'));
@@ -71,7 +84,7 @@ try {
     if (proof.violations.length > 0) process.exitCode = 1;
   }
 
-  async function findAll(asked: string): Promise<void> {
+  async function findAll(asked: string, boot: RunBootloader): Promise<void> {
     const all: Readonly<Record<string, Mutant>> = { ...mutants, ...bootloaderMutants };
     const names = asked === 'all' ? Object.keys(all) : asked.split(',');
     for (const name of names) {
