@@ -9,7 +9,8 @@ import { runServerCommand } from '../packages/server/src/testing/server-process.
 import { machine } from './artifact-measure.ts';
 import { makeFleet } from './server-fleet.ts';
 import { startTandem } from './server-process.ts';
-import { askAtRate, percentile, statusesText, wireRequest, type Answers } from './server-requests.ts';
+import { percentile, statusesText } from './server-requests.ts';
+import { pollSteadily } from './steady-polls.ts';
 import { writeResult } from './write-result.ts';
 
 /**
@@ -290,23 +291,12 @@ try {
   await page.getByLabel('Password').fill(user.password);
   const largest = watchRows(page);
 
-  const answers: Answers[] = [];
-  let isOver = false;
-  const load = { perSecond: Number(values.rate), seconds: 1, maxConnections: 50 };
-  const polls = (async () => {
-    while (!isOver) {
-      answers.push(
-        await askAtRate(server.url, load, (number) =>
-          wireRequest(server.url, 'GET', `${devicePolls}?${reported}`, {
-            token:
-              fleet.devices[(answers.length * load.perSecond + number) % fleet.devices.length]?.token ?? '',
-          }),
-        ),
-      );
-    }
-  })();
-  // What stops the bench is told below; that the server ends while it is polled is not it.
-  polls.catch(() => undefined);
+  const endPolls = pollSteadily({
+    url: server.url.href,
+    path: `${devicePolls}?${reported}`,
+    perSecond: Number(values.rate),
+    tokens: fleet.devices.map(({ token: device }) => device),
+  });
 
   const rounds = Array.from({ length: Number(values.rounds) });
   const rows: string[] = [];
@@ -345,14 +335,8 @@ try {
     plans.push(await waited(page, () => all.click(), shown));
   }
   tell('new deployment, plan for all', [], plans);
-  isOver = true;
-  await polls;
-
-  const latencies = Float64Array.from(answers.flatMap((one) => [...one.latencies])).sort();
-  const byStatus = new Map<number, number>();
-  for (const one of answers)
-    for (const [status, count] of one.byStatus) byStatus.set(status, (byStatus.get(status) ?? 0) + count);
-  const at = (percent: number) => percentile({ latencies }, percent).toFixed(1);
+  const polls = await endPolls();
+  const at = (percent: number) => percentile(polls, percent).toFixed(1);
   const most = await largest();
   assert.ok(most <= maxRows, `an answer had ${most} rows`);
   writeResult('web-pages', values.write, [
@@ -362,7 +346,7 @@ try {
     '|---|---|---|---|---|---|',
     ...rows,
     '',
-    `Polls: p50 ${at(50)} ms, p99 ${at(99)} ms, max ${at(100)} ms (${statusesText(byStatus)}). The longest list in an answer had ${most} rows. The server's memory was at most ${Math.round(server.peakMiB())} MiB.`,
+    `Polls: p50 ${at(50)} ms, p99 ${at(99)} ms, max ${at(100)} ms (${statusesText(polls.byStatus)}). The longest list in an answer had ${most} rows. The server's memory was at most ${Math.round(server.peakMiB())} MiB.`,
   ]);
 } finally {
   await browser.close();
