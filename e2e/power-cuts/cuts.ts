@@ -30,10 +30,10 @@ export interface CutLimits {
 }
 
 /**
- * Brings the replay through the log and stops at each state that a power cut could leave, as far as the limits go: at each mark, with what is
- * pending there or lost; after each request; at
- * each flush with any of the writes it is about to make durable lost, which is also what reordering can leave; and with one of them
- * torn between sectors. Writes to other parts of the disk that are pending then are all there, all lost, or drawn.
+ * Brings the replay through the log and stops at each state that a power cut could leave, as far as the limits go: at each mark, with
+ * what is pending there or lost; after each request; at each flush with any of the writes it is about to make durable lost, which is
+ * also what reordering can leave; and with one of them torn between sectors. Writes to other parts of the disk that are pending then are
+ * all there, all lost, or drawn.
  */
 export function* everyCut(
   replay: Replay,

@@ -6,7 +6,7 @@
  *   foundBy  the proof that must turn red: power cuts replayed, or media that fail
  *   device   the device it is looked for on; both when not given
  *   story    what becomes of the update it is looked for in; a commit when not given
- *   dataMount  the mount option of the data partition without which ext4 hides it
+ *   dataMount  the mount option of the data partition that shows it; ext4 hides it without
  */
 export interface Mutant {
   readonly file: string;

@@ -87,7 +87,8 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
   };
   const owedAt = owedAfter(recorded.entries);
   const disks = new Set<string>();
-  const seen = new Set<string>();
+  /** The same disk is judged once for each thing that may be owed of it. */
+  const judged = new Set<string>();
   const boots = new Map<string, BootFacts>();
   const datas = new Map<bigint, DataFacts>();
   const situations = new Map<
@@ -133,10 +134,10 @@ export async function prove(recorded: RecordedUpdate, options: ProofOptions): Pr
     const name = [keys.boot, keys.data, oldRootIsWhole, newRootIsWhole].join();
     disks.add(name);
     const owed = owedAt[entry] ?? {};
-    const judged = [name, owed.record, owed.decided].join();
-    if (seen.has(judged)) continue;
-    seen.add(judged);
-    if (seen.size % 500 === 0)
+    const question = [name, owed.record, owed.decided].join();
+    if (judged.has(question)) continue;
+    judged.add(question);
+    if (judged.size % 500 === 0)
       told(
         `${disks.size} disks, entry ${entry} of ${recorded.entries.length}, ${situations.size} situations`,
       );
