@@ -50,6 +50,8 @@ void describe('a device started by GRUB, a whole Debian', () => {
     };
     const before = await kept(shell);
     assert.ok(Number(before[2]) > 1500, `the data partition has ${before[2] ?? ''} MiB`);
+    // While the partition grew nothing that needs it was stopped.
+    assert.doesNotMatch((await shell.run('journalctl --boot --unit data.mount')).output, /Unmount/);
     assert.match(
       (await shell.run('sshd -T')).output,
       /^hostkey \/data\/tandem\/etc\/ssh\/ssh_host_ed25519_key/m,
