@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import { bootAfter, limitMs, patience, startDevice } from './device.ts';
 import { guestShell, type GuestShell } from './guest-shell.ts';
-import { repackKernel } from './kernel-package.ts';
 import { makeRelease } from './releases.ts';
 import { openSite, type Site } from './site.ts';
 import { makeStick } from './usb-stick.ts';
@@ -123,30 +122,5 @@ void describe('a device started by GRUB, a whole Debian', () => {
     const rollback = await device.console.waitFor(/^Tandem: ROLLBACK/, { limitMs, after: hang.next });
     t.diagnostic(`from the hang to the rollback: ${((rollback.atMs - hang.atMs) / 1000).toFixed(1)} s`);
     assert.equal((await bootAfter(device, rollback.next)).partition, '2');
-  });
-
-  void test('starts the new kernel after its package was installed on the device', patience, async () => {
-    const version = '6.1.0-999-amd64';
-    const stick = await makeStick(join(directory, 'kernel.img'), await repackKernel(directory, version));
-    await using device = await startDevice({ name: 'kernel', disk: site.disk, directory });
-    const first = await bootAfter(device, 0);
-    const shell = await guestShell(device.console, first.next);
-    await device.plugStick(stick);
-    await shell.run('until mount -o ro /dev/sda /mnt; do sleep 1; done');
-    const installed = await shell.run('dpkg --install /mnt/linux-image.deb', limitMs);
-    assert.equal(installed.code, 0, installed.output);
-    const before = device.console.position();
-    device.console.send('reboot\r');
-    await bootAfter(device, before);
-    await device.console.waitFor(new RegExp(`^Tandem: /boot/vmlinuz-${version}`), { limitMs, after: before });
-    const updated = await guestShell(device.console, device.console.position());
-    assert.match(
-      (await updated.run('cat /proc/cmdline')).output,
-      new RegExp(`BOOT_IMAGE=\\S*/boot/vmlinuz-${version}`),
-    );
-    // Its removal goes back to the one before.
-    const removed = await updated.run(`dpkg --purge linux-image-${version}`, limitMs);
-    assert.equal(removed.code, 0, removed.output);
-    assert.doesNotMatch((await updated.run('cat /boot/tandem-kernel.cfg')).output, /999/);
   });
 });

@@ -1,4 +1,4 @@
-import { readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProgram } from '@tandem/demo';
 
@@ -22,7 +22,7 @@ export async function repackKernel(directory: string, version: string): Promise<
   const former = current.replace('linux-image-', '');
   const modules = join(tree, 'lib/modules');
   // The running kernel's modules stay where they are: what runs is the same kernel.
-  const kept = String.raw`find "$1" -name '*.ko' ! -path '*/nvme/*' ! -path '*/ext4/*' ! -path '*/jbd2/*' ! -path '*/watchdog/*' ! -path '*/crypto/*' ! -path '*/lib/*' ! -name mbcache.ko -delete`;
+  const kept = String.raw`find "$1" -name '*.ko' ! -path '*/nvme/*' ! -path '*/ext4/*' ! -path '*/jbd2/*' ! -path '*/watchdog/*' ! -path '*/crypto/*' ! -path '*/lib/*' ! -name mbcache.ko ! -name t10-pi.ko -delete`;
   await runProgram('bash', ['-ec', kept, 'trim', modules]);
   await rename(join(modules, former), join(modules, version));
   for (const name of await readdir(join(tree, 'boot')))
@@ -32,6 +32,12 @@ export async function repackKernel(directory: string, version: string): Promise<
     if (name === 'md5sums') await runProgram('rm', [path]);
     else await writeFile(path, (await readFile(path, 'utf8')).replaceAll(former, version));
   }
+  // It still calls itself by its former name, and asks its initrd for the modules of that.
+  const hooks = join(tree, 'usr/share/initramfs-tools/hooks');
+  await mkdir(hooks, { recursive: true });
+  const hook = `#!/bin/sh\n[ "$1" = prereqs ] || [ "$version" != ${version} ] || ln -s ${version} "$DESTDIR/usr/lib/modules/${former}"\n`;
+  await writeFile(join(hooks, 'former-name'), hook);
+  await chmod(join(hooks, 'former-name'), 0o755);
   const output = join(work, 'linux-image.deb');
   await runProgram('dpkg-deb', ['--build', '--root-owner-group', '-Zzstd', '-z1', tree, output], {
     timeoutMs: 300_000,
