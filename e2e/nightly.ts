@@ -14,7 +14,7 @@ const parts = {
   'qemu-grub':       ['e2e/qemu/grub/nightly.ts'],
   'qemu-debian':     ['e2e/qemu/grub/debian-nightly.ts'],
   'qemu-kernel':     ['e2e/qemu/grub/kernel-nightly.ts'],
-  'qemu-u-boot':     ['e2e/qemu/u-boot/update.test.ts', 'e2e/qemu/u-boot/nightly.ts'],
+  'qemu-u-boot':     ['e2e/qemu/u-boot/nightly.ts'],
   'qemu-ubi':        ['e2e/qemu/ubi/nightly.ts'],
   'qemu-power-cuts': ['e2e/qemu/grub/power-cuts.ts'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;

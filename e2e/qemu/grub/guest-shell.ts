@@ -23,7 +23,7 @@ export async function guestShell(console: SerialConsole, after: number): Promise
       const end = `END${String(count)}`;
       const begin = console.position();
       // The quotes keep the echo of the command from looking like its end.
-      console.send(`${command}; echo; echo ${end}''=$?\r`);
+      console.send(`${command}; code=$?; echo; echo ${end}''=$code\r`);
       const seen = await console.waitFor(new RegExp(`^${end}=(\\d+)`), { limitMs, after: begin });
       const lines = console.lines.slice(begin - console.position(), seen.next - 1 - console.position());
       return { code: Number(seen.match[1]), output: lines.map(({ text }) => text).join('\n') };

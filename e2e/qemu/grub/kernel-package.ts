@@ -22,8 +22,11 @@ export async function repackKernel(directory: string, version: string): Promise<
   const former = current.replace('linux-image-', '');
   const modules = join(tree, 'lib/modules');
   // The running kernel's modules stay where they are: what runs is the same kernel.
-  const kept = String.raw`find "$1" -name '*.ko' ! -path '*/nvme/*' ! -path '*/ext4/*' ! -path '*/jbd2/*' ! -path '*/watchdog/*' ! -path '*/crypto/*' ! -path '*/lib/*' ! -name mbcache.ko ! -name t10-pi.ko -delete`;
-  await runProgram('bash', ['-ec', kept, 'trim', modules]);
+  const kept =
+    ['nvme', 'fs/ext4', 'fs/jbd2', 'watchdog', 'crypto'].map((part) => `! -path '*/${part}/*'`).join(' ') +
+    " ! -path './*/kernel/lib/*' ! -name mbcache.ko ! -name t10-pi.ko";
+  const trim = `cd "$1"; find . -name '*.ko' ${kept} -delete`;
+  await runProgram('bash', ['-ec', trim, 'trim', modules]);
   await rename(join(modules, former), join(modules, version));
   for (const name of await readdir(join(tree, 'boot')))
     await rename(join(tree, 'boot', name), join(tree, 'boot', name.replace(former, version)));

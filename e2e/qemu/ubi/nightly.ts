@@ -158,7 +158,7 @@ void describe('a device whose root file systems are UBI volumes', () => {
     assert.equal(await started(0), String(volumes.rootfsb));
     assert.match(await release(), /^guest-2/m);
     // Half an image never boots: the kernel knows that the update was not finished.
-    assert.match((await run('cat /sys/class/ubi/ubi0_1/corrupted')).output, /^1/m);
+    assert.match((await run('cat /sys/class/ubi/ubi0_1/upd_marker')).output, /^1/m);
     await run('mender-update rollback');
     const installed = await install('guest-4');
     assert.equal(installed.code, 0, installed.output);
