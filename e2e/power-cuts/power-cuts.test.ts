@@ -49,7 +49,7 @@ test(
   },
 );
 
-for (const name of ['image-not-flushed', 'saved-after-acting'] as const) {
+for (const name of ['directory-not-flushed', 'saved-after-acting'] as const) {
   test(`it would be seen if this were broken: ${mutants[name].breaks}`, patience, async () => {
     const found = await findMutant(mutants[name], {
       kind: 'grub',
