@@ -1,4 +1,4 @@
-import { chmod, mkdir, readdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { runProgram } from '@tandem/demo';
 
@@ -35,6 +35,8 @@ export async function repackKernel(directory: string, version: string): Promise<
     if (name === 'md5sums') await runProgram('rm', [path]);
     else await writeFile(path, (await readFile(path, 'utf8')).replaceAll(former, version));
   }
+  // Texts under the former name, which belong to the package that is installed.
+  await rm(join(tree, 'usr/share'), { recursive: true });
   // It still calls itself by its former name, and asks its initrd for the modules of that.
   const hooks = join(tree, 'usr/share/initramfs-tools/hooks');
   await mkdir(hooks, { recursive: true });
