@@ -22,7 +22,7 @@ const hangService = `[Unit]
 DefaultDependencies=no
 After=local-fs.target
 [Service]
-ExecStart=/bin/sh -c 'echo "hang: now" > /dev/kmsg; echo -1 > /proc/sys/kernel/sched_rt_runtime_us; exec chrt -f 99 sh -c "while :; do :; done"'
+ExecStart=/bin/sh -c 'echo "<1>hang: now" > /dev/kmsg; echo -1 > /proc/sys/kernel/sched_rt_runtime_us; exec chrt -f 99 sh -c "while :; do :; done"'
 `;
 
 /** State scripts of every release: what was run is told on the data partition, and the commit needs a root file system that is well. */
