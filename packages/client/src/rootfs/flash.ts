@@ -58,7 +58,7 @@ export async function flash(
     }
     const written = await writeBlocks(file, firstBytes(content, sizeBytes), signal, {
       skipSame: !options.writeEverything,
-      ...(options.flushIntervalBytes === 0 ? {} : { flushEveryBytes: options.flushIntervalBytes }),
+      flushEveryBytes: options.flushIntervalBytes === 0 ? Infinity : options.flushIntervalBytes,
     });
     await file.sync();
     if (written.sizeBytes === sizeBytes) return written;
