@@ -16,7 +16,9 @@ void test(
     const directory = await mkdtemp(join(tmpdir(), 'tandem-qemu-'));
     const cache = join(tmpdir(), 'tandem-qemu-cache');
     const say = (line: string): void => void process.stderr.write(`${line}\n`);
-    const site = await openSite({ directory, cache, debian: 'full', say });
+    // An initrd is put together uncompressed beside the one that is there.
+    const settings = ['rootfs.overheadPercent=150'];
+    const site = await openSite({ directory, cache, debian: 'full', settings, say });
     t.after(async () => {
       await site.close();
       await rm(directory, { recursive: true, force: true });

@@ -68,9 +68,15 @@ const imageName = 'guest-1';
 const deviceTimeoutMs = 600_000;
 const imageTimeoutMs = 900_000;
 
+interface DebianOptions extends SiteOptions {
+  readonly debian: DebianKind;
+  /** Further `--set` of the image builder, as `key=value`. */
+  readonly settings?: readonly string[];
+}
+
 /** A PC, which GRUB starts, with Debian. */
-export const openSite = ({ debian, ...options }: SiteOptions & { readonly debian: DebianKind }) =>
-  openSiteFor(debianGuest(debian), options);
+export const openSite = ({ debian, settings = [], ...options }: DebianOptions) =>
+  openSiteFor(debianGuest(debian, settings), options);
 
 export async function openSiteFor(guest: Guest, { directory, cache, say }: SiteOptions): Promise<Site> {
   const began = performance.now();
@@ -136,7 +142,7 @@ const leanOptions = [
 /** Signed programs start where nobody asks for signatures as well. */
 const fullOptions = ['--set', 'data.grow=true', '--set', 'bootloaderSettings={"secureBoot":true}'];
 
-const debianGuest = (kind: DebianKind): Guest => ({
+const debianGuest = (kind: DebianKind, settings: readonly string[]): Guest => ({
   board: join(import.meta.dirname, 'board.json'),
   deviceType: 'qemux86-64',
   node: () => Promise.resolve(nodeRuntime(project)),
@@ -147,6 +153,7 @@ const debianGuest = (kind: DebianKind): Guest => ({
     return [
       ['--root', root, '--overlay', overlay],
       kind === 'lean' ? leanOptions : fullOptions,
+      ...settings.map((setting) => ['--set', setting]),
       ...packages.map((file) => ['--package', file]),
     ].flat();
   },
