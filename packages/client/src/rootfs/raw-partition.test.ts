@@ -143,6 +143,29 @@ describe('a kernel in partitions of its own, chosen by a variable', () => {
     assert.equal((await variables())['kernel_part'], '5');
   });
 
+  test('that the bootloader has taken back is taken back once more, durably, before the update is forgotten', async () => {
+    const { make, environment, variables, boot } = await board();
+    const installer = make();
+    await installer.download(header, payload('Image'), forever);
+    await installer.artifactInstall(forever);
+    await boot();
+    await boot();
+    const written: Readonly<Record<string, string>>[] = [];
+    const noting = make(system.files, {
+      read: () => environment.read(),
+      write: async (changes) => {
+        written.push(changes);
+        await environment.write(changes);
+      },
+    });
+    await noting.artifactRollback(forever);
+    assert.deepEqual(
+      written.map((changes) => changes['kernel_part']),
+      ['5'],
+    );
+    assert.equal((await variables())['upgrade_available'], '0');
+  });
+
   test('is rolled back when the new system is not well', async () => {
     const { installer, boot } = await board();
     assert.equal(await installer.supportsRollback(forever), true);
