@@ -1,6 +1,6 @@
 import {
   nodeCompressors,
-  nodeDecompressors,
+  blockingNodeDecompressors,
   type CompressionName,
   type Compressors,
   type Decompressors,
@@ -42,4 +42,4 @@ export function defaultCompression(programName: string): keyof typeof choices {
 }
 
 export const compressors: Compressors = { ...nodeCompressors, lzma: xzCompressor };
-export const decompressors: Decompressors = { ...nodeDecompressors, lzma: xzDecompressor };
+export const decompressors: Decompressors = { ...blockingNodeDecompressors, lzma: xzDecompressor };

@@ -1,11 +1,8 @@
 import * as zlib from 'node:zlib';
 import type { ByteTransform, CompressionName, Decompressors } from './artifact.ts';
-import { ByteReader } from './byte-reader.ts';
 import { ArtifactError } from './errors.ts';
 import { gunzip } from './gunzip.ts';
-import { limits, pieceBytes } from './limits.ts';
-import { throughStream } from './through-stream.ts';
-import { zstdFrames } from './zstd-frames.ts';
+import { unzstd, unzstdOnThisThread } from './unzstd.ts';
 
 /** What is appended to the name of a tar archive compressed so (format clause 6.1). `lzma` is the xz container. */
 export const extensionOf = { none: '', gzip: '.gz', lzma: '.xz', zstd: '.zst' } as const satisfies Record<
@@ -20,26 +17,6 @@ export function compressionOfName(name: string): CompressionName | undefined {
   return (['gzip', 'lzma', 'zstd'] as const).find((compression) => extensionOf[compression] === extension);
 }
 
-const unzstd: ByteTransform = async function* (source, onBoundary) {
-  const reader = new ByteReader(source);
-  try {
-    const engine = zlib.createZstdDecompress({
-      chunkSize: pieceBytes,
-      params: { [zlib.constants.ZSTD_d_windowLogMax]: Math.log2(limits.zstdWindow) },
-    });
-    yield* throughStream(zstdFrames(reader, onBoundary), engine);
-  } catch (cause) {
-    if (cause instanceof ArtifactError || !isCodecFault(cause)) throw cause;
-    throw new ArtifactError(
-      'corruptCompression',
-      'the zstd data is damaged; fetch or build the artifact again',
-      { cause },
-    );
-  } finally {
-    await reader.close();
-  }
-};
-
 /**
  * What Node itself can decompress: gzip always; zstd where this Node has it (22.15 and later). xz: `@tandem/artifact/xz`, or
  * `programDecompressor`.
@@ -47,6 +24,12 @@ const unzstd: ByteTransform = async function* (source, onBoundary) {
 export const nodeDecompressors: Decompressors = {
   gzip: gunzip,
   ...(typeof zlib.createZstdDecompress === 'function' ? { zstd: unzstd } : {}),
+};
+
+/** The same with less CPU, for programs that read one artifact and do nothing else meanwhile: some calls take milliseconds. */
+export const blockingNodeDecompressors: Decompressors = {
+  ...nodeDecompressors,
+  ...(nodeDecompressors.zstd === undefined ? {} : { zstd: unzstdOnThisThread }),
 };
 
 /** Throws `ArtifactError` (noDecompressor) when this machine has no means. */
@@ -66,9 +49,4 @@ export function decompressorFor(
       member,
     },
   );
-}
-
-function isCodecFault(error: unknown): boolean {
-  const code = (error as NodeJS.ErrnoException).code ?? '';
-  return code.startsWith('Z_') || code.startsWith('ZSTD_') || code.startsWith('ERR_');
 }

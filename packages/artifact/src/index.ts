@@ -1,7 +1,12 @@
 export * from './artifact.ts';
 export type * from './artifact-description.ts';
 export { ArtifactError, artifactErrorCodes, type ArtifactErrorCode } from './errors.ts';
-export { compressionOfName, extensionOf, nodeDecompressors } from './compression.ts';
+export {
+  compressionOfName,
+  extensionOf,
+  nodeDecompressors,
+  blockingNodeDecompressors,
+} from './compression.ts';
 export { nodeCompressors, type Compressors, type SegmentCompressor } from './compress-segments.ts';
 export {
   moduleImage,

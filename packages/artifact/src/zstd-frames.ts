@@ -1,103 +1,107 @@
 import type { ByteReader } from './byte-reader.ts';
 import type { MemberBoundary } from './artifact.ts';
 import { ArtifactError } from './errors.ts';
-import { inputBytes, limits, pieceBytes } from './limits.ts';
+import { inputBytes, limits } from './limits.ts';
 
 /**
  * Passes zstd data (RFC 8878) through and looks at its outline on the way, without decompressing: that it consists of whole frames
  * and nothing else, that no frame asks for more memory than `limits.zstdWindow`, and where frames that state their content's size end.
  * Decoders are lenient in this (node:zlib ignores what follows the last frame).
  */
-export function zstdFrames(
+export async function* zstdFrames(
   reader: ByteReader,
   onBoundary: (boundary: MemberBoundary) => void = () => undefined,
 ): AsyncIterable<Uint8Array> {
-  return inLargerPieces(outline(reader, onBoundary));
+  for await (const frame of framesOf(reader, onBoundary)) {
+    for (let piece = await frame.some(); piece !== undefined; piece = await frame.some()) yield piece;
+  }
 }
 
-async function* outline(
+/** One frame, read from its beginning to its end. */
+export interface ZstdFrame {
+  /** False: a skippable frame, which means nothing. */
+  readonly hasContent: boolean;
+  /** What its header says of the size of its content; undefined when that says nothing. */
+  readonly contentBytes: number | undefined;
+  /** The next of its bytes, header included; undefined at its end. */
+  readonly some: (maxBytes?: number) => Promise<Uint8Array | undefined>;
+}
+
+/** The frames one after the other; each must have been read to its end when the next is asked for. */
+export async function* framesOf(
   reader: ByteReader,
-  onBoundary: (boundary: MemberBoundary) => void,
-): AsyncIterable<Uint8Array> {
+  onBoundary: (boundary: MemberBoundary) => void = () => undefined,
+): AsyncIterable<ZstdFrame> {
   // Once a frame does not say how much content it holds, later boundaries are known in the compressed bytes only.
   let contentBytes: number | undefined = 0;
   do {
-    const magic = await exactly(reader, 4);
-    yield magic;
-    const number = Buffer.from(magic).readUInt32LE(0);
-    if (number >= firstSkippableMagic && number <= firstSkippableMagic + 15) {
-      const length = await exactly(reader, 4);
-      yield length;
-      yield* passOn(reader, Buffer.from(length).readUInt32LE(0));
-    } else if (number === frameMagic) {
-      const header = await readFrameHeader(reader);
-      yield header.bytes;
-      yield* passBlocks(reader);
-      if (header.hasChecksum) yield await exactly(reader, 4);
-      contentBytes =
-        header.contentBytes === undefined || contentBytes === undefined
-          ? undefined
-          : contentBytes + header.contentBytes;
-    } else {
-      throw corrupt('this is not zstd data');
-    }
+    const head = await reader.upTo(longestHeader);
+    reader.giveBack(head);
+    const header = frameHeader(head);
+    const end = new FrameEnd(header);
+    yield {
+      ...header,
+      some: async (maxBytes = inputBytes) => {
+        if (end.isReached) return undefined;
+        const piece = await reader.some(maxBytes);
+        if (piece === undefined) throw cut();
+        const count = end.pass(piece);
+        reader.giveBack(piece.subarray(count));
+        return piece.subarray(0, count);
+      },
+    };
+    contentBytes =
+      header.contentBytes === undefined || contentBytes === undefined
+        ? undefined
+        : contentBytes + header.contentBytes;
     if (contentBytes !== undefined) onBoundary({ compressedBytes: reader.offset, contentBytes });
   } while (!(await reader.atEnd()));
 }
 
-/** Every piece costs its decoder a turn in the thread pool; blocks are too small for that. One buffer is filled again and again. */
-async function* inLargerPieces(source: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array> {
-  const buffer = Buffer.allocUnsafe(inputBytes);
-  let filled = 0;
-  for await (const piece of source) {
-    for (let at = 0; at < piece.length;) {
-      const part = piece.subarray(at, at + buffer.length - filled);
-      buffer.set(part, filled);
-      filled += part.length;
-      at += part.length;
-      if (filled < buffer.length) continue;
-      yield buffer;
-      filled = 0;
-    }
-  }
-  if (filled > 0) yield buffer.subarray(0, filled);
-}
-
 const frameMagic = 0xfd2fb528;
 const firstSkippableMagic = 0x184d2a50;
+/** Magic number, descriptor, window, dictionary and size of the content. */
+const longestHeader = 4 + 1 + 1 + 4 + 8;
+const checksumBytes = 4;
+const blockHeadBytes = 3;
 
-interface FrameHeader {
-  readonly bytes: Uint8Array;
+interface FrameHeader extends Pick<ZstdFrame, 'hasContent' | 'contentBytes'> {
+  /** How many bytes come before the first block; of a skippable frame, which has no blocks, all. */
+  readonly length: number;
   readonly hasChecksum: boolean;
-  readonly contentBytes: number | undefined;
 }
 
-async function readFrameHeader(reader: ByteReader): Promise<FrameHeader> {
-  const descriptor = (await exactly(reader, 1))[0] ?? 0;
+/** Throws `ArtifactError` (corruptCompression, truncated, tooLarge). */
+function frameHeader(head: Uint8Array): FrameHeader {
+  const bytes = Buffer.from(head.buffer, head.byteOffset, head.length);
+  const expect = (length: number): number => {
+    if (bytes.length < length) throw cut();
+    return length;
+  };
+  expect(4);
+  const magic = bytes.readUInt32LE(0);
+  if (magic >= firstSkippableMagic && magic <= firstSkippableMagic + 15) {
+    const length = expect(8) + bytes.readUInt32LE(4);
+    return { hasContent: false, contentBytes: 0, length, hasChecksum: false };
+  }
+  if (magic !== frameMagic) throw corrupt('this is not zstd data');
+  const descriptor = bytes[expect(5) - 1] ?? 0;
   const isSingleSegment = (descriptor & 0x20) !== 0;
-  const windowLength = isSingleSegment ? 0 : 1;
-  const dictionaryLength = [0, 1, 2, 4][descriptor & 3] ?? 0;
-  const sizeLength = [isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6] ?? 0;
-  const rest = await exactly(reader, windowLength + dictionaryLength + sizeLength);
-  const contentBytes = readSize(rest.subarray(windowLength + dictionaryLength));
-  const windowBytes = isSingleSegment ? (contentBytes ?? 0) : windowSize(rest[0] ?? 0);
+  const dictionaryAt = 5 + (isSingleSegment ? 0 : 1);
+  const sizeAt = dictionaryAt + ([0, 1, 2, 4][descriptor & 3] ?? 0);
+  const length = expect(sizeAt + ([isSingleSegment ? 1 : 0, 2, 4, 8][descriptor >> 6] ?? 0));
+  const contentBytes = statedSize(bytes.subarray(sizeAt, length));
+  const windowBytes = isSingleSegment ? (contentBytes ?? 0) : windowSize(bytes[5] ?? 0);
   if (windowBytes > limits.zstdWindow) {
     throw new ArtifactError(
       'tooLarge',
       `its zstd data needs ${windowBytes} bytes of memory to read; at most ${limits.zstdWindow} are given. Compress with a smaller window`,
     );
   }
-  if (
-    dictionaryLength > 0 &&
-    rest.subarray(windowLength, windowLength + dictionaryLength).some((byte) => byte !== 0)
-  ) {
+  if (bytes.subarray(dictionaryAt, sizeAt).some((byte) => byte !== 0)) {
     throw corrupt('its zstd data needs a dictionary, which artifacts have not');
   }
-  return {
-    bytes: Buffer.concat([Uint8Array.of(descriptor), rest]),
-    hasChecksum: (descriptor & 4) !== 0,
-    contentBytes,
-  };
+  return { hasContent: true, contentBytes, length, hasChecksum: (descriptor & 4) !== 0 };
 }
 
 function windowSize(descriptor: number): number {
@@ -105,38 +109,60 @@ function windowSize(descriptor: number): number {
   return base + (base / 8) * (descriptor & 7);
 }
 
-function readSize(bytes: Uint8Array): number | undefined {
+function statedSize(bytes: Uint8Array): number | undefined {
   if (bytes.length === 0) return undefined;
   const size = bytes.reduceRight((value, byte) => value * 256 + byte, 0);
   return bytes.length === 2 ? size + 256 : size;
 }
 
-async function* passBlocks(reader: ByteReader): AsyncIterable<Uint8Array> {
-  for (;;) {
-    const head = await exactly(reader, 3);
-    yield head;
-    const value = (head[0] ?? 0) + (head[1] ?? 0) * 256 + (head[2] ?? 0) * 65536;
-    const type = (value >> 1) & 3;
+/** Finds the end of a frame in its bytes, which come in pieces cut anywhere, from the heads of its blocks. */
+class FrameEnd {
+  readonly #hasChecksum: boolean;
+  /** Bytes that are passed over unseen. */
+  #unseenBytes: number;
+  /** What has come of a block's head: its value, little-endian, and how many bytes. */
+  #head = 0;
+  #headBytes = 0;
+  #isInLastBlock: boolean;
+
+  constructor({ length, hasContent, hasChecksum }: FrameHeader) {
+    this.#unseenBytes = length;
+    this.#hasChecksum = hasChecksum;
+    this.#isInLastBlock = !hasContent;
+  }
+
+  get isReached(): boolean {
+    return this.#isInLastBlock && this.#unseenBytes === 0;
+  }
+
+  /** Takes the frame's next bytes; answers how many of them are the frame's. */
+  pass(piece: Uint8Array): number {
+    let at = 0;
+    while (at < piece.length && !this.isReached) {
+      if (this.#unseenBytes > 0) {
+        const count = Math.min(this.#unseenBytes, piece.length - at);
+        this.#unseenBytes -= count;
+        at += count;
+      } else {
+        this.#head += (piece[at] ?? 0) * 256 ** this.#headBytes;
+        this.#headBytes += 1;
+        at += 1;
+        if (this.#headBytes === blockHeadBytes) this.#beginBlock();
+      }
+    }
+    return at;
+  }
+
+  #beginBlock(): void {
+    const type = (this.#head >> 1) & 3;
     if (type === 3) throw corrupt('a block of the zstd data is of no known kind');
     // A run-length block stands for its size in content, but is one byte long.
-    yield* passOn(reader, type === 1 ? 1 : value >> 3);
-    if ((value & 1) === 1) return;
+    this.#unseenBytes = type === 1 ? 1 : this.#head >> 3;
+    this.#isInLastBlock = (this.#head & 1) === 1;
+    if (this.#isInLastBlock && this.#hasChecksum) this.#unseenBytes += checksumBytes;
+    this.#head = 0;
+    this.#headBytes = 0;
   }
-}
-
-async function* passOn(reader: ByteReader, length: number): AsyncIterable<Uint8Array> {
-  for (let left = length; left > 0;) {
-    const piece = await reader.some(Math.min(left, pieceBytes));
-    if (piece === undefined) throw cut();
-    left -= piece.length;
-    yield piece;
-  }
-}
-
-async function exactly(reader: ByteReader, count: number): Promise<Uint8Array> {
-  const bytes = await reader.upTo(count);
-  if (bytes.length < count) throw cut();
-  return bytes;
 }
 
 function cut(): ArtifactError {

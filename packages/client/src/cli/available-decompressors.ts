@@ -1,4 +1,4 @@
-import { nodeDecompressors, programDecompressor, type Decompressors } from '@tandem/artifact';
+import { blockingNodeDecompressors, programDecompressor, type Decompressors } from '@tandem/artifact';
 import { findProgram } from '../system/find-program.ts';
 import type { Files } from '../system/system.ts';
 
@@ -12,7 +12,7 @@ export async function availableDecompressors(
   return {
     ...(xz === undefined ? {} : { lzma: programDecompressor('xz', { path: xz }) }),
     ...(zstd === undefined ? {} : { zstd: programDecompressor('zstd', { path: zstd }) }),
-    ...nodeDecompressors,
+    ...blockingNodeDecompressors,
   };
 }
 
