@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -38,8 +38,8 @@ const reported = 'artifact_name=release-1&device_type=beaglebone';
 const management = '/api/management';
 const maxRows = 500;
 const patienceMs = 8_000;
-/** No script for so long: there are no more. */
-const quietMs = 300;
+/** No script for so long: there are no more. The interface asks for them half a second after the page has its answers. */
+const quietMs = 1000;
 /** Between two looks, which cost the page time: Playwright's own waiting looks twice a second after the first quarter of one. */
 const lookMs = 25;
 
@@ -213,10 +213,21 @@ function watchRows(page: Page): () => Promise<number> {
   return async () => Math.max(0, ...(await Promise.all(counts)));
 }
 
+/**
+ * A program that waits where the server wants the processor: a person's browser has a machine of its own, here both share two threads. What
+ * the pages take is the longer for it.
+ */
+function behindTheServer(program: string): string {
+  const script = join(scratch, 'browser');
+  writeFileSync(script, `#!/bin/sh\nexec nice -n 10 ${program} "$@"\n`, { mode: 0o755 });
+  return script;
+}
+
 const median = (numbers: readonly number[]): number =>
   numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
 
-const directory = values.fleet ?? mkdtempSync(join(tmpdir(), 'tandem-bench-'));
+const scratch = mkdtempSync(join(tmpdir(), 'tandem-bench-'));
+const directory = values.fleet ?? join(scratch, 'fleet');
 const fleet = await makeFleet(directory, {
   devices: polling,
   ...deployments,
@@ -232,7 +243,7 @@ await runServerCommand(
 });
 const server = await startTandem(directory);
 const browser = await chromium.launch({
-  executablePath: '/usr/bin/chromium',
+  executablePath: behindTheServer('/usr/bin/chromium'),
   args: ['--no-sandbox', '--disable-gpu', '--no-first-run', '--disable-background-networking'],
 });
 try {
@@ -340,7 +351,7 @@ try {
   const most = await largest();
   assert.ok(most <= maxRows, `an answer had ${most} rows`);
   writeResult('web-pages', values.write, [
-    `Seconds from the address (loaded) or from going there within the interface (visited) until the heading and the rows are seen in Chromium, of ${values.rounds} rounds; ${values.devices} devices, ${deployments.finished + deployments.active} deployments, SQLite; ${values.rate} polls a second meanwhile; all on the same machine. ${before}.`,
+    `Seconds from the address (loaded) or from going there within the interface (visited) until the heading and the rows are seen in Chromium, of ${values.rounds} rounds; ${values.devices} devices, ${deployments.finished + deployments.active} deployments, SQLite; ${values.rate} polls a second meanwhile; all on the same machine, the browser at nice 10. ${before}.`,
     '',
     '| page | loaded, median | max | visited, median | max | slowest request of a visit |',
     '|---|---|---|---|---|---|',
@@ -351,5 +362,5 @@ try {
 } finally {
   await browser.close();
   await server.stop();
-  if (values.fleet === undefined) rmSync(directory, { recursive: true });
+  rmSync(scratch, { recursive: true });
 }

@@ -30,8 +30,12 @@ createRoot(element).render(
   </StrictMode>,
 );
 
-// After the first page stands and has its answers.
+// After the first page stands and has its answers, for which it would only be in the way.
 const forgetFirst = router.subscribe('onRendered', () => {
   forgetFirst();
-  setTimeout(() => void loadAllPages(), 500);
+  loadAllPagesOnceQuiet();
 });
+
+function loadAllPagesOnceQuiet(): void {
+  setTimeout(() => (queries.isFetching() > 0 ? loadAllPagesOnceQuiet() : void loadAllPages()), 500);
+}

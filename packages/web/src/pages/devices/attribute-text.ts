@@ -13,12 +13,6 @@ export function attributeText(device: InventoryDevice, column: string): string {
 
 const nameTag = 'tags/name';
 
-/** Of the attributes that devices have, those that `deviceName` reads. */
-export const nameAttributes = (known: readonly string[]): readonly string[] =>
-  known.filter(
-    (column) => column === nameTag || (column.startsWith('identity/') && column !== 'identity/status'),
-  );
-
 /** What people call a device: a tag `name` where it has one, its first identity attribute, at last its id. */
 export function deviceName(device: InventoryDevice): string {
   const named = attributeText(device, nameTag);

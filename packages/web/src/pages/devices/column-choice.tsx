@@ -1,3 +1,4 @@
+import { useState } from 'react';
 import { Button as AriaButton, Menu, MenuItem, MenuTrigger, Popover } from 'react-aria-components';
 import styles from './column-choice.module.css';
 import { useFilterAttributes } from './use-filter-attributes.ts';
@@ -9,10 +10,11 @@ export interface ColumnChoiceProps {
 
 /** Which attributes the table shows. */
 export const ColumnChoice = ({ columns, onChange }: ColumnChoiceProps) => {
-  const known = useFilterAttributes();
+  const [isOpen, setOpen] = useState(false);
+  const known = useFilterAttributes(isOpen);
   const options = [...new Set([...columns, ...known])].map((id) => ({ id }));
   return (
-    <MenuTrigger>
+    <MenuTrigger isOpen={isOpen} onOpenChange={setOpen}>
       <AriaButton className={styles.button ?? ''}>Columns ▾</AriaButton>
       <Popover className={styles.popover ?? ''}>
         <Menu

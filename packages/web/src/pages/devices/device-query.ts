@@ -54,11 +54,8 @@ export const addressOf = ({ page, text, filters, sort, columns }: DeviceQuery): 
   ...(columns.join() === defaultColumns.join() ? {} : { columns }),
 });
 
-/** The query as the server is asked; `names` are the attributes by which people call a device, shown or not. */
-export function searchBodyOf(
-  { page, text, filters, sort, columns }: DeviceQuery,
-  names: readonly string[],
-): SearchBody {
+/** The query as the server is asked: for all attributes, since by which of them people call a device is known with the answer. */
+export function searchBodyOf({ page, text, filters, sort }: DeviceQuery): SearchBody {
   const sortedBy = sort === undefined ? undefined : attributeOf(sort.column);
   return {
     page,
@@ -66,7 +63,6 @@ export function searchBodyOf(
     ...(text === '' ? {} : { text }),
     filters: [...filters],
     ...(sortedBy === undefined ? {} : { sort: [{ ...sortedBy, order: sort?.order ?? 'asc' }] }),
-    attributes: [...new Set([...columns, ...names])].flatMap((column) => attributeOf(column) ?? []),
   };
 }
 

@@ -9,30 +9,26 @@ import { EmptyState, Page } from '../../components/page.tsx';
 import { Pager } from '../../components/pager.tsx';
 import { StatusBadge } from '../../components/status-badge.tsx';
 import { Time } from '../../components/time.tsx';
-import { attributeText, deviceName, nameAttributes } from './attribute-text.ts';
+import { attributeText, deviceName } from './attribute-text.ts';
 import { BulkActions } from './bulk-actions.tsx';
 import { ColumnChoice } from './column-choice.tsx';
 import { addressOf, perPage, readDeviceQuery, searchBodyOf, type DeviceQuery } from './device-query.ts';
 import { ExportButton } from './export-button.tsx';
 import { FilterBar } from './filter-bar.tsx';
 import { StatusTabs } from './status-tabs.tsx';
-import { useSettledFilterAttributes } from './use-filter-attributes.ts';
 
 /** All devices, of every status: what is shown lives in the address. */
 export const DevicesPage = () => {
   const query = readDeviceQuery(useSearch({ from: '/devices' }));
   const navigate = useNavigate({ from: '/devices' });
   const [selected, setSelected] = useState<ReadonlySet<string>>(new Set());
-  const attributes = useSettledFilterAttributes();
-  const body = searchBodyOf(query, nameAttributes(attributes ?? []));
+  const body = searchBodyOf(query);
   const devices = useQuery({
     queryKey: ['inventory', 'search', body],
     queryFn: async ({ signal }) => {
       const answer = await call(searchInventory, { body, signal });
       return { rows: answer.body, total: Number(answer.headers['x-total-count'] ?? answer.body.length) };
     },
-    // Not once without the names and again with them: to search a large fleet is the dearest that this page does.
-    enabled: attributes !== undefined,
     // The last page stays while the next one comes.
     placeholderData: keepPreviousData,
   });

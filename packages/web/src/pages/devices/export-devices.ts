@@ -2,7 +2,7 @@ import { maxPerPage, searchInventory } from '@tandem/api';
 import { call } from '../../api/call.ts';
 import { saveFile } from '../../components/save-file.ts';
 import { attributeText } from './attribute-text.ts';
-import { searchBodyOf, type DeviceQuery } from './device-query.ts';
+import { attributeOf, searchBodyOf, type DeviceQuery } from './device-query.ts';
 import { csvLine } from './csv.ts';
 
 /** Asks for page after page, so that no answer is larger than a page, and offers the whole as a file. */
@@ -13,7 +13,8 @@ export async function exportDevices(query: DeviceQuery): Promise<void> {
     const { body } = await call(searchInventory, {
       // By id, so that a device that reports meanwhile comes neither twice nor never.
       body: {
-        ...searchBodyOf({ ...query, page, sort: undefined }, []),
+        ...searchBodyOf({ ...query, page, sort: undefined }),
+        attributes: query.columns.flatMap((column) => attributeOf(column) ?? []),
         per_page: maxPerPage,
       },
     });

@@ -16,7 +16,7 @@ export interface FilterDialogProps {
 
 /** One more filter, over any attribute that some device has. */
 export const FilterDialog = ({ isOpen, onClose, onAdd }: FilterDialogProps) => {
-  const attributes = useFilterAttributes();
+  const attributes = useFilterAttributes(isOpen);
   const [column, setColumn] = useState<string>();
   const [operator, setOperator] = useState<Operator>('$eq');
   const [typed, setTyped] = useState('');
