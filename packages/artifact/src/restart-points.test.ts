@@ -135,14 +135,14 @@ test('an artifact of the reference, one member in all, has no points', async () 
 
 test('gzip members of any size and number are followed', async () => {
   const { gzipSync } = await import('node:zlib');
-  const parts = [0, 1, 5, 300_000, 0, 2].map((size, index) => noise(size, index));
+  const parts = [0, 1, 5, 30_000, 0, 2].map((size, index) => noise(size, index));
   const boundaries: number[] = [];
   const members = parts.map((part) => gzipSync(part));
   const content = await gather(
     gunzip(piecesOf(Buffer.concat(members), 7), ({ contentBytes }) => boundaries.push(contentBytes)),
   );
   assert.ok(content.equals(Buffer.concat(parts)));
-  assert.deepEqual(boundaries, [0, 1, 6, 300_006, 300_006, 300_008]);
+  assert.deepEqual(boundaries, [0, 1, 6, 30_006, 30_006, 30_008]);
 });
 
 test('thousands of tiny gzip members are read in a moment', { timeout: 60_000 }, async () => {

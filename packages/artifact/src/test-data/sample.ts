@@ -1,13 +1,14 @@
 import type { ArtifactDescription } from '../artifact-description.ts';
 import { nodeCompressors, type Compressors } from '../compress-segments.ts';
-import { nodeDecompressors } from '../compression.ts';
+import { blockingNodeDecompressors } from '../compression.ts';
 import { moduleImage, rootfsImage } from '../default-provides.ts';
 import { writeArtifact, type WriteOptions } from '../write-artifact.ts';
 import { xzCompressor, xzDecompressor } from '../xz.ts';
 import { gather, piecesOf } from './streams.ts';
 
 export const compressors: Compressors = { ...nodeCompressors, lzma: xzCompressor };
-export const decompressors = { ...nodeDecompressors, lzma: xzDecompressor };
+/** Those of the programs that do nothing else; the server's are in the golden corpus. */
+export const decompressors = { ...blockingNodeDecompressors, lzma: xzDecompressor };
 export const compressions = ['none', 'gzip', 'lzma', 'zstd'] as const;
 
 /** A payload file of these bytes. */
