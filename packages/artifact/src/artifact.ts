@@ -83,7 +83,7 @@ export interface PayloadFile {
   readonly resumedAt?: number;
   /**
    * Ends only after the checksum of the whole file was found right; throws `ArtifactError` otherwise. Its pieces may be kept if those of the
-   * source may.
+   * source may and those of the decompressor, which `blockingNodeDecompressors` takes back: otherwise see `copiesOf`.
    */
   readonly content: AsyncIterable<Uint8Array>;
 }

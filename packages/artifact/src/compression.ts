@@ -26,7 +26,10 @@ export const nodeDecompressors: Decompressors = {
   ...(typeof zlib.createZstdDecompress === 'function' ? { zstd: unzstd } : {}),
 };
 
-/** The same with less CPU, for programs that read one artifact and do nothing else meanwhile: some calls take milliseconds. */
+/**
+ * The same with less CPU, for programs that read one artifact and do nothing else meanwhile: some calls take milliseconds. A piece of what
+ * they give counts only until the next is asked for.
+ */
 export const blockingNodeDecompressors: Decompressors = {
   ...nodeDecompressors,
   ...(nodeDecompressors.zstd === undefined ? {} : { zstd: unzstdOnThisThread }),

@@ -93,9 +93,9 @@ async function* contentOfPayloadFile(
   name: string,
   options: ReadOptions,
 ): AsyncIterable<Uint8Array> {
+  const artifact = await readArtifact(contentOf(path), options);
   // Whoever takes a file out of the artifact may keep its pieces.
-  const artifact = await readArtifact(copiesOf(contentOf(path)), options);
-  for await (const file of artifact.files()) if (file.name === name) yield* file.content;
+  for await (const file of artifact.files()) if (file.name === name) yield* copiesOf(file.content);
 }
 
 async function* contentOf(path: string, range: FileRange = {}): AsyncIterable<Uint8Array> {

@@ -14,7 +14,7 @@ export const unzstd: ByteTransform = (source, onBoundary) => decompress(source, 
 /**
  * The same for programs that do nothing else meanwhile: a frame that states at most a segment of content is decompressed in one call on
  * this thread, which stands still for it, some milliseconds. It takes a fifth less CPU (measured): no piece has to go to another thread
- * and back, and all are decompressed into the same memory.
+ * and back, and all are decompressed into the same memory. So a piece counts only until the next is asked for.
  */
 export const unzstdOnThisThread: ByteTransform = (source, onBoundary) => {
   const whole = Buffer.allocUnsafeSlow(segmentBytes + overheadBytes);
