@@ -105,7 +105,8 @@ async function feed(stdin: Writable | null, input: RunOptions['input']): Promise
   let broken: { readonly cause: unknown } | undefined;
   async function* watched(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     try {
-      yield* content;
+      // The pipe holds pieces until the program has read them, and the content wants each back before it gives the next.
+      for await (const piece of content) yield Buffer.from(piece);
     } catch (cause) {
       broken = { cause };
       throw cause;

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
 import { chmod, mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -72,6 +73,17 @@ describe('processes', () => {
       stdout: 'to be read',
       stderr: 'yes\n',
     });
+  });
+
+  test('read slowly what comes in pieces of memory that is used again', async () => {
+    const input = (async function* () {
+      const piece = Buffer.alloc(1000);
+      for (let number = 0; number < 300; number += 1) yield await Promise.resolve(piece.fill(number % 256));
+    })();
+    const slowly = ['-c', 'sleep 0.2; sha256sum'];
+    const { stdout } = await processes.run('sh', slowly, { input, timeoutMs: 10_000, signal: forever });
+    const whole = Buffer.concat(Array.from({ length: 300 }, (_, number) => Buffer.alloc(1000, number % 256)));
+    assert.equal(stdout.split(' ')[0], createHash('sha256').update(whole).digest('hex'));
   });
 
   test('may write more than is kept without being held up', async () => {
