@@ -40,6 +40,7 @@ const maxRows = 500;
 const patienceMs = 8_000;
 /** No script for so long: there are no more. The interface asks for them half a second after the page has its answers. */
 const quietMs = 1000;
+const liveReports = 20;
 /** Between two looks, which cost the page time: Playwright's own waiting looks twice a second after the first quarter of one. */
 const lookMs = 25;
 
@@ -184,6 +185,31 @@ async function waited(page: Page, act: () => Promise<unknown>, shown: readonly L
   };
 }
 
+/** Milliseconds from when the server had a report of a device until the device's page showed it, of each report. */
+async function howLate(page: Page, report: (substate: string) => Promise<void>): Promise<number[]> {
+  const steps = page.getByRole('list', { name: 'Steps' }).first();
+  await steps.waitFor();
+  await scriptsHaveCome(page);
+  const run = Date.now().toString(36);
+  // The page itself notes when, as soon as it is there.
+  await page.evaluate(`{
+    const late = (window.late = {});
+    new MutationObserver(() => {
+      for (const step of document.querySelectorAll('[aria-label="Steps"] li')) {
+        const [report] = /${run} \\d+/.exec(step.textContent) ?? [];
+        if (report !== undefined) late[report] ??= Date.now() - Date.parse(step.querySelector('time').dateTime);
+      }
+    }).observe(document.body, { subtree: true, childList: true, characterData: true });
+  }`);
+  for (let number = 1; number <= liveReports; number += 1) {
+    await report(`${run} ${number}`);
+    await steps.getByText(`${run} ${number}`, { exact: true }).waitFor();
+    // As they come in life: one by one.
+    await page.waitForTimeout(quietMs);
+  }
+  return Object.values(await page.evaluate<Record<string, number>>('window.late'));
+}
+
 /** Waits until the scripts of the other pages have come, as they have for somebody who reads a page before the next. */
 async function scriptsHaveCome(page: Page): Promise<void> {
   const count = () =>
@@ -276,20 +302,26 @@ try {
       }[]
     )[0];
   const newest = () => firstOf('status=inprogress');
+  /** One device asks for its update and tells what it does with it. */
+  const report = async (substate: string): Promise<void> => {
+    const authorization = `Bearer ${fleet.devices[0]?.token ?? ''}`;
+    const asked = await fetch(new URL(`${devicePolls}?${reported}`, server.url), {
+      headers: { authorization },
+    });
+    const { id } = (await asked.json()) as { id: string };
+    const path = `/api/devices/v1/deployments/device/deployments/${id}/status`;
+    const answer = await fetch(new URL(path, server.url), {
+      method: 'PUT',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify({ status: 'downloading', substate }),
+    });
+    assert.equal(answer.status, 204, `${path}: ${await answer.text()}`);
+  };
   // Under way for every device: one has begun with it, and those that poll are handed it.
   if ((await newest()) === undefined) {
     const wanted = JSON.stringify({ name: 'deployment 0', artifact_name: release, all_devices: true });
     await ask('POST', '/v1/deployments/deployments', json, wanted);
-    const [{ token: device } = { token: '' }] = fleet.devices;
-    const update = await fetch(new URL(`${devicePolls}?${reported}`, server.url), {
-      headers: { authorization: `Bearer ${device}` },
-    });
-    const { id } = (await update.json()) as { id: string };
-    await fetch(new URL(`/api/devices/v1/deployments/device/deployments/${id}/status`, server.url), {
-      method: 'PUT',
-      headers: { authorization: `Bearer ${device}`, 'content-type': 'application/json' },
-      body: JSON.stringify({ status: 'downloading' }),
-    });
+    await report('begun');
   }
   const underWay = await newest();
   const ofAll = await firstOf('status=finished&sort=asc');
@@ -346,6 +378,8 @@ try {
     plans.push(await waited(page, () => all.click(), shown));
   }
   tell('new deployment, plan for all', [], plans);
+  await page.goto(`/ui/devices/${fleet.devices[0].id}`);
+  const late = await howLate(page, report);
   const polls = await endPolls();
   const at = (percent: number) => percentile(polls, percent).toFixed(1);
   const most = await largest();
@@ -357,6 +391,7 @@ try {
     '|---|---|---|---|---|---|',
     ...rows,
     '',
+    `${late.length} reports of a device were shown on its page ${median(late).toFixed(0)} ms (median; at most ${Math.max(...late).toFixed(0)} ms) after the server had them.`,
     `Polls: p50 ${at(50)} ms, p99 ${at(99)} ms, max ${at(100)} ms (${statusesText(polls.byStatus)}). The longest list in an answer had ${most} rows. The server's memory was at most ${Math.round(server.peakMiB())} MiB.`,
   ]);
 } finally {
