@@ -21,7 +21,7 @@ export const unzstdOnThisThread: ByteTransform = (source, onBoundary) => {
   return decompress(source, onBoundary, async function* (frame) {
     if (frame.contentBytes === undefined || frame.contentBytes > segmentBytes) return yield* inPieces(frame);
     let length = 0;
-    for (let piece = await frame.some(); piece !== undefined; piece = await frame.some()) {
+    for await (const piece of frame.bytes()) {
       // Nothing forbids a frame that is longer than its content; nobody makes them.
       if (length + piece.length > whole.length)
         return yield* inPieces(frame, [whole.subarray(0, length), piece]);
@@ -54,7 +54,7 @@ async function* decompress(
   try {
     for await (const frame of framesOf(reader, onBoundary)) {
       if (frame.hasContent) yield* contentOf(frame);
-      else while ((await frame.some()) !== undefined);
+      else for await (const _ of frame.bytes());
     }
   } catch (cause) {
     if (cause instanceof ArtifactError || !isCodecFault(cause)) throw cause;
@@ -72,7 +72,7 @@ async function* decompress(
 function inPieces(frame: ZstdFrame, begin: readonly Uint8Array[] = []): AsyncIterable<Uint8Array> {
   const bytes = async function* () {
     yield* begin;
-    for (let piece = await frame.some(); piece !== undefined; piece = await frame.some()) yield piece;
+    yield* frame.bytes();
   };
   return throughStream(bytes(), zlib.createZstdDecompress({ chunkSize: pieceBytes, params }));
 }

@@ -12,9 +12,7 @@ export async function* zstdFrames(
   reader: ByteReader,
   onBoundary: (boundary: MemberBoundary) => void = () => undefined,
 ): AsyncIterable<Uint8Array> {
-  for await (const frame of framesOf(reader, onBoundary)) {
-    for (let piece = await frame.some(); piece !== undefined; piece = await frame.some()) yield piece;
-  }
+  for await (const frame of framesOf(reader, onBoundary)) yield* frame.bytes();
 }
 
 /** One frame, read from its beginning to its end. */
@@ -23,8 +21,8 @@ export interface ZstdFrame {
   readonly hasContent: boolean;
   /** What its header says of the size of its content; undefined when that says nothing. */
   readonly contentBytes: number | undefined;
-  /** The next of its bytes, header included; undefined at its end. */
-  readonly some: (maxBytes?: number) => Promise<Uint8Array | undefined>;
+  /** All of its bytes, header included; asked for again, those that have not been given out yet. */
+  readonly bytes: () => AsyncIterable<Uint8Array>;
 }
 
 /** The frames one after the other; each must have been read to its end when the next is asked for. */
@@ -41,13 +39,14 @@ export async function* framesOf(
     const end = new FrameEnd(header);
     yield {
       ...header,
-      some: async (maxBytes = inputBytes) => {
-        if (end.isReached) return undefined;
-        const piece = await reader.some(maxBytes);
-        if (piece === undefined) throw cut();
-        const count = end.pass(piece);
-        reader.giveBack(piece.subarray(count));
-        return piece.subarray(0, count);
+      bytes: async function* () {
+        while (!end.isReached) {
+          const piece = await reader.some(inputBytes);
+          if (piece === undefined) throw cut();
+          const count = end.pass(piece);
+          reader.giveBack(piece.subarray(count));
+          yield piece.subarray(0, count);
+        }
       },
     };
     contentBytes =

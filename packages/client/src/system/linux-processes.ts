@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { copiesOf } from '@tandem/artifact';
 import { lineSplitter } from './line-splitter.ts';
 import type { Processes, ProcessResult, RunOptions, StartedProcess } from './system.ts';
 
@@ -106,7 +107,7 @@ async function feed(stdin: Writable | null, input: RunOptions['input']): Promise
   async function* watched(content: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
     try {
       // The pipe holds pieces until the program has read them, and the content wants each back before it gives the next.
-      for await (const piece of content) yield Buffer.from(piece);
+      yield* copiesOf(content);
     } catch (cause) {
       broken = { cause };
       throw cause;

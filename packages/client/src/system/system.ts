@@ -44,7 +44,10 @@ export interface RunOptions {
   readonly directory?: string;
   /** Added to the environment the client itself was started with. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** What the program reads; without it, nothing. Of content in pieces each counts only until the next is asked for; when it breaks off with an error, so does the program. */
+  /**
+   * What the program reads; without it, nothing. Of content in pieces each counts only until the next is asked for; when it breaks off with
+   * an error, so does the program.
+   */
   readonly input?: string | Uint8Array | AsyncIterable<Uint8Array>;
   /** How its output becomes text: UTF-8, or each byte a character. */
   readonly outputEncoding?: 'utf8' | 'latin1';
