@@ -5,7 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { databasePath, keysPath } from '../packages/server/src/commands/data-directory.ts';
 import { openSqliteDatabase } from '../packages/server/src/database/open-database.ts';
 import { sortedIds, targetChunks } from '../packages/server/src/deployments/deployment-target.ts';
-import { signToken } from '../packages/server/src/tokens/json-web-token.ts';
+import { issueToken } from '../packages/server/src/tokens/json-web-token.ts';
 import { loadSigningKeys, type SigningKeys } from '../packages/server/src/tokens/signing-keys.ts';
 
 /* The data directory of a server that has been at work for a while: what the server benches measure on. */
@@ -94,13 +94,13 @@ function insertDevices(
   const now = Date.now();
   const expires = now + tokenDays * dayMs;
   const device = sqlite.prepare(
-    'INSERT INTO devices (tenant, id, id_data, id_data_hash, status, decommissioning, created, updated, check_in_time) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?)',
+    'INSERT INTO devices (tenant, id, id_data, id_data_hash, status, decommissioning, created, updated, check_in_time, check_in_told) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)',
   );
   const set = sqlite.prepare(
     'INSERT INTO auth_sets (tenant, id, device_id, id_data, id_data_hash, pubkey, status, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
   );
   const token = sqlite.prepare(
-    'INSERT INTO device_tokens (tenant, id, device_id, expires) VALUES (?, ?, ?, ?)',
+    'INSERT INTO device_tokens (tenant, id, device_id, expires, digest, digest_expires, signed_by) VALUES (?, ?, ?, ?, ?, ?, ?)',
   );
   const inventory = sqlite.prepare('INSERT INTO inventory_devices (tenant, id) VALUES (?, ?)');
   const value = sqlite.prepare(
@@ -112,7 +112,7 @@ function insertDevices(
     const mac = randomBytes(6).toString('hex');
     const identity = JSON.stringify({ mac });
     const hash = createHash('sha256').update(identity).digest('hex');
-    device.run(tenant, id, identity, hash, 'accepted', now, now, now);
+    device.run(tenant, id, identity, hash, 'accepted', now, now, now, now);
     set.run(tenant, setId, id, identity, hash, `key ${mac}`, 'accepted', now);
     inventory.run(tenant, id);
     if (!hasInventory) return { id, token: '' };
@@ -134,7 +134,6 @@ function insertDevices(
     value.run(tenant, id, 'system', 'group', `group-${number % 20}`, null);
     value.run(tenant, id, 'system', 'check_in_time', new Date(now).toISOString(), null);
     if (keys === undefined) return { id, token: '' };
-    token.run(tenant, setId, id, expires);
     const seconds = Math.floor(now / 1000);
     // As issueToken writes it.
     const claims = {
@@ -150,7 +149,9 @@ function insertDevices(
       'mender.addons': ['configure', 'troubleshoot', 'monitor'].map((name) => ({ name, enabled: true })),
       'mender.trial': false,
     };
-    return { id, token: signToken(claims, keys) };
+    const issued = issueToken(claims, keys);
+    token.run(tenant, setId, id, expires, issued.digest, expires, issued.signedBy);
+    return { id, token: issued.token };
   });
 }
 

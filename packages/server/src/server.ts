@@ -22,8 +22,10 @@ import { artifactLinks } from './http/artifact-link.ts';
 import { tokenRefused } from './http/bearer-token.ts';
 import { configurationLinks } from './http/configuration-link.ts';
 import { createHttp } from './http/create-http.ts';
+import { directAnswers } from './http/direct-answers.ts';
 import { measureRequests, type AnsweredRequest } from './http/measure-requests.ts';
 import { answerOtherMethods } from './http/other-methods.ts';
+import { securityHeaders } from './http/security-headers.ts';
 import { routeRegistrar, type Authenticate } from './http/register-route.ts';
 import { registerIntegrationRoutes } from './integrations/integration-routes.ts';
 import { registerInventoryRoutes } from './inventory/inventory-routes.ts';
@@ -34,7 +36,7 @@ import type { ObjectStorage } from './object-storage/object-storage.ts';
 import { readiness } from './operation/readiness.ts';
 import { storedObjectOf } from './releases/artifacts.ts';
 import { ServerError } from './server-error.ts';
-import { signToken, tokenVerifier } from './tokens/json-web-token.ts';
+import { issueToken, signToken, tokenVerifier } from './tokens/json-web-token.ts';
 import type { SigningKeys } from './tokens/signing-keys.ts';
 import { firstAdministrator } from './users/first-administrator.ts';
 import { loginRate } from './users/login-rate.ts';
@@ -131,7 +133,7 @@ export function createServer({
       (tx, actor, id) => endPartsOfDecommissioned(tx, actor, id, clock()),
       (tx, actor, id) => configurations.forget(tx, actor, id),
     ],
-    signToken: (claims) => signToken(claims, keys.deviceTokens),
+    signToken: (claims) => issueToken(claims, keys.deviceTokens),
   });
   const users = createUsers(database, clock);
   const tokens = createUserTokens(
@@ -193,7 +195,13 @@ export function createServer({
   // Who may call what.
   const verifyDevice = tokenVerifier(keys.deviceTokens, configuration.tokenCacheSize);
   const verifyUser = tokenVerifier(keys.userTokens, configuration.tokenCacheSize);
-  const device = deviceCaller({ reader: database.read, verify: verifyDevice, checkIns, clock });
+  const device = deviceCaller({
+    reader: database.read,
+    keys: keys.deviceTokens,
+    verify: verifyDevice,
+    checkIns,
+    clock,
+  });
   const user: Authenticate = async (token) => {
     const claims = verifyUser(token, clock() / 1000);
     const actor = claims?.['mender.user'] === true ? await tokens.actorOf(claims) : undefined;
@@ -212,6 +220,12 @@ export function createServer({
     authenticate: { device, user, internal },
     isAllowed,
     checkAnswers: configuration.checkAnswers ?? false,
+    direct: directAnswers(http, {
+      log,
+      headers: securityHeaders(configuration.tls !== undefined),
+      maxBodyBytes,
+      requestAnswered,
+    }),
   });
   let closing: Promise<void> | undefined;
   register(getHealth, async () => {

@@ -222,7 +222,7 @@ CREATE TABLE device_tokens (
   tenant    TEXT NOT NULL,
   id        TEXT NOT NULL,
   device_id TEXT NOT NULL,
-  expires   INTEGER NOT NULL,
+  expires   INTEGER NOT NULL, digest TEXT, digest_expires INTEGER, signed_by TEXT,
   PRIMARY KEY (tenant, id),
   FOREIGN KEY (tenant, id) REFERENCES auth_sets (tenant, id) ON DELETE CASCADE
 ) STRICT;
@@ -236,7 +236,7 @@ CREATE TABLE devices (
   decommissioning INTEGER NOT NULL,
   created         INTEGER NOT NULL,
   updated         INTEGER NOT NULL,
-  check_in_time   INTEGER,
+  check_in_time   INTEGER, check_in_told INTEGER,
   PRIMARY KEY (tenant, id),
   UNIQUE (tenant, id_data_hash)
 ) STRICT;
@@ -364,14 +364,17 @@ CREATE INDEX deployments_by_name ON deployments (tenant, name);
 CREATE INDEX device_deployments_by_artifact
   ON device_deployments (tenant, artifact_id) WHERE artifact_id IS NOT NULL;
 
-CREATE INDEX device_deployments_by_device
-  ON device_deployments (tenant, device_id, active, deployment_created);
+CREATE INDEX device_deployments_by_standing
+  ON device_deployments (tenant, device_id, active, deployment_created, deleted);
 
 CREATE INDEX device_deployments_by_status
   ON device_deployments (tenant, deployment_id, status, device_id, attempt);
 
 CREATE INDEX device_deployments_tried_again
   ON device_deployments (tenant, deployment_id, device_id, attempt) WHERE attempt > 1;
+
+CREATE INDEX device_tokens_by_digest
+  ON device_tokens (digest, tenant, id, device_id, digest_expires, signed_by) WHERE digest IS NOT NULL;
 
 CREATE INDEX devices_by_status ON devices (tenant, status, id);
 

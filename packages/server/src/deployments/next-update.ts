@@ -54,7 +54,10 @@ export const nextUpdate = ({
   log,
 }: NextUpdateNeeds) => {
   const nothing = nothingToDo(log);
-  return async (actor: Actor, standing: Standing, request: UpdateRequest): Promise<NextUpdate> => {
+  /** Whether it is 'nothing' whatever the device asks. */
+  const isSettled = (actor: Actor, standing: Standing): boolean =>
+    nothing.toLookAt(database.read, actor.tenant, actor.subject.id, standing) === undefined;
+  const next = async (actor: Actor, standing: Standing, request: UpdateRequest): Promise<NextUpdate> => {
     const now = clock();
     const deviceId = actor.subject.id;
     const toLookAt = nothing.toLookAt(database.read, actor.tenant, deviceId, standing);
@@ -93,6 +96,7 @@ export const nextUpdate = ({
       },
     };
   };
+  return { next, isSettled };
 };
 
 type Assigned =

@@ -1,7 +1,6 @@
 import { setImmediate as othersTurn } from 'node:timers/promises';
-import { sql } from 'kysely';
+import { sql, type RawBuilder } from 'kysely';
 import type { Tenant } from '../actor.ts';
-import type { Placeholders } from '../database/prepared-query.ts';
 import type { Reader } from '../database/tables.ts';
 import type { Log } from '../log.ts';
 import { deploymentTargetStore } from './deployment-target-store.ts';
@@ -127,13 +126,16 @@ export interface Standing {
   readonly newest: number | null;
 }
 
-/** What to select for it; a part of the statement that reads a device's token. */
-export function standingOf(reader: Reader, value: Placeholders<{ tenant: string; deviceId: string }>) {
+/** What to select for it, of a device that is named by columns or values; a part of the statement that reads a device's token. */
+export function standingOf(
+  reader: Reader,
+  { tenant, deviceId }: { readonly tenant: RawBuilder<string>; readonly deviceId: RawBuilder<string> },
+) {
   const parts = () =>
     reader
       .selectFrom('device_deployments')
-      .where('tenant', '=', value('tenant'))
-      .where('device_id', '=', value('deviceId'))
+      .where('tenant', '=', tenant)
+      .where('device_id', '=', deviceId)
       .orderBy('deployment_created', 'desc')
       .limit(1);
   return [
@@ -148,7 +150,7 @@ export function standingOf(reader: Reader, value: Placeholders<{ tenant: string;
       .as('ended'),
     reader
       .selectFrom('deployments')
-      .where('tenant', '=', value('tenant'))
+      .where('tenant', '=', tenant)
       // Not as a value: the index holds active deployments only, and the engine has to see that it fits.
       .where('active', '=', sql.lit(1))
       .select(({ fn }) => fn.max('created').as('newest'))

@@ -69,7 +69,7 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
   const reading = createDeploymentReading({ ...needs, imagesOf });
   const reports = createDeviceReports(needs);
   const plan = planDeployment({ ...needs, artifactsNamed });
-  const next = nextUpdate({ ...needs, artifactsById });
+  const updates = nextUpdate({ ...needs, artifactsById });
   return {
     artifacts,
     releases,
@@ -91,7 +91,7 @@ export function createSoftwareUpdates(needs: SoftwareUpdateNeeds) {
       registerReleaseRoutes(register, releases);
       registerDeploymentRoutes(register, deployments, reading, reports);
       registerDeploymentInsightRoutes(register, plan, reading);
-      registerDeviceDeploymentRoutes(register, { next, reports, answerNextV2: needs.answerNextV2 });
+      registerDeviceDeploymentRoutes(register, { updates, reports, answerNextV2: needs.answerNextV2 });
       registerConfigurationDownload(register, needs);
       registerDownloadRoutes(register, {
         ...needs,

@@ -15,7 +15,7 @@ export interface CheckInTimes {
   readonly hurry: () => void;
 }
 
-/** Told of the times that are stored, by device, in milliseconds. */
+/** Told of a device's time, in milliseconds, once a day. */
 type OnCheckIns = (tx: Transaction, tenant: Tenant, times: Readonly<Record<string, number>>) => Promise<void>;
 
 /** So many a unit of work: a fleet that came all at once must not hold up those that come meanwhile. */
@@ -23,6 +23,8 @@ const devicesPerUnit = 100;
 /** After each unit others have their turn for twice as long as it took, but no longer than this. */
 const pausePerWork = 2;
 const longestPauseMs = 50;
+/** The inventory has them for searches, to the day (server contract 2.3): each is a row and an entry of an index to write anew. */
+const tellAfterMs = 24 * 60 * 60 * 1000;
 
 /**
  * When devices were last heard of. A poll must not cost a write, so times gather in memory and are stored together; a crash loses
@@ -55,8 +57,9 @@ export function checkInTimes(
           const began = performance.now();
           await database.unitOfWork(async (tx) => {
             const these = Object.fromEntries(some);
-            await deviceStore.forTenant(tenant).setCheckInTimes(tx, these);
-            await onCheckIns(tx, tenant, these);
+            const due = await deviceStore.forTenant(tenant).setCheckInTimes(tx, these, tellAfterMs);
+            if (due.length > 0)
+              await onCheckIns(tx, tenant, Object.fromEntries(some.filter(([id]) => due.includes(id))));
           });
           for (const [deviceId, time] of some) if (times.get(deviceId) === time) times.delete(deviceId);
           if (!isHurried && start + devicesPerUnit < taken.length)

@@ -13,6 +13,8 @@ export interface DeviceAuthTables {
     created: number;
     updated: number;
     check_in_time: number | null;
+    /** The check-in that the inventory was told of last. */
+    check_in_told: number | null;
   };
   auth_sets: {
     tenant: string;
@@ -26,6 +28,17 @@ export interface DeviceAuthTables {
     created: number;
   };
   /** A row is a token that counts; its id is that of the auth set. */
-  device_tokens: { tenant: string; id: string; device_id: string; expires: number };
+  device_tokens: {
+    tenant: string;
+    id: string;
+    device_id: string;
+    expires: number;
+    /** Of the newest of this id, as `tokenDigest` makes it; null for one that was issued before digests were kept. */
+    digest: string | null;
+    /** When that one ends, in milliseconds. */
+    digest_expires: number | null;
+    /** The fingerprint of the key that signed it. */
+    signed_by: string | null;
+  };
   device_limits: { tenant: string; name: string; value: number };
 }

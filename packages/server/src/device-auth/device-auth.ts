@@ -7,7 +7,7 @@ import type { Database } from '../database/open-database.ts';
 import type { Reader, Transaction } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
 import { beyondScope } from '../visibility.ts';
-import type { Claims } from '../tokens/json-web-token.ts';
+import type { Claims, IssuedToken } from '../tokens/json-web-token.ts';
 import { deviceStore, type AuthSetRow, type DeviceFilter, type DeviceRow } from './device-store.ts';
 import { deviceStatus, transitions, type DeviceStatus, type Target } from './device-status.ts';
 import type { IdentityData } from './identity-data.ts';
@@ -24,7 +24,7 @@ export interface DeviceAuthNeeds {
   readonly onStatus: (tx: Transaction, actor: Actor, deviceId: string, status: DeviceStatus) => Promise<void>;
   /** The device is gone; whoever keeps something about it lets go of it. */
   readonly onDecommission: readonly ((tx: Transaction, actor: Actor, deviceId: string) => Promise<void>)[];
-  readonly signToken: (claims: Claims) => string;
+  readonly signToken: (claims: Claims) => IssuedToken;
 }
 
 export interface DeviceWithSets {
@@ -84,6 +84,7 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
       created: now,
       updated: now,
       check_in_time: null,
+      check_in_told: null,
     };
     await deviceStore.forTenant(actor.tenant).insertDevice(tx, row);
     await needs.onNewDevice(tx, actor, row.id, identity);
@@ -114,10 +115,7 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
   const issueToken = async (tx: Transaction, device: DeviceRow, set: AuthSetRow): Promise<Authentication> => {
     const now = Math.floor(clock() / 1000);
     const exp = now + tokenLifetimeSeconds;
-    await deviceStore
-      .forTenant(device.tenant)
-      .putToken(tx, { id: set.id, device_id: device.id, expires: exp * 1000 });
-    const token = needs.signToken({
+    const { token, digest, signedBy } = needs.signToken({
       jti: set.id,
       sub: device.id,
       iss: 'Mender',
@@ -129,6 +127,15 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
       'mender.plan': 'enterprise',
       'mender.addons': addons,
       'mender.trial': false,
+    });
+    const expires = exp * 1000;
+    await deviceStore.forTenant(device.tenant).putToken(tx, {
+      id: set.id,
+      device_id: device.id,
+      expires,
+      digest,
+      digest_expires: expires,
+      signed_by: signedBy,
     });
     return { token, deviceId: device.id };
   };

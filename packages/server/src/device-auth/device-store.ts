@@ -1,7 +1,6 @@
 import type { Page } from '@tandem/api';
-import { sql, type Selectable, type SelectQueryBuilder } from 'kysely';
+import { sql, type Insertable, type Selectable, type SelectQueryBuilder } from 'kysely';
 import type { Actor, Tenant } from '../actor.ts';
-import type { Placeholders } from '../database/prepared-query.ts';
 import { engineOf, membersOf } from '../database/sql-differences.ts';
 import type { Reader, Tables, Transaction } from '../database/tables.ts';
 import { isVisibleDevice } from '../visibility.ts';
@@ -116,12 +115,24 @@ export const deviceStore = {
         .execute();
     },
 
-    /** Of many at once: half a minute's devices of a large fleet. Ids that are no device's are passed over. */
-    setCheckInTimes: async (tx: Transaction, times: Readonly<Record<string, number>>): Promise<void> => {
-      await sql`
-        UPDATE devices SET check_in_time = came.value FROM ${membersOf(engineOf(tx), times, 'came')}
+    /**
+     * Of many at once: half a minute's devices of a large fleet. Ids that are no device's are passed over. Resolves with the ids of
+     * those whose inventory has to be told: it was not yet, or `tellAfterMs` before.
+     */
+    setCheckInTimes: async (
+      tx: Transaction,
+      times: Readonly<Record<string, number>>,
+      tellAfterMs: number,
+    ): Promise<string[]> => {
+      const { rows } = await sql<{ id: string | null }>`
+        UPDATE devices SET
+          check_in_time = came.value,
+          check_in_told = CASE WHEN came.value - check_in_told < ${tellAfterMs} THEN check_in_told ELSE came.value END
+        FROM ${membersOf(engineOf(tx), times, 'came')}
         WHERE devices.tenant = ${tenant} AND devices.id = came.key
+        RETURNING CASE WHEN check_in_told = check_in_time THEN id END AS id
       `.execute(tx);
+      return rows.flatMap(({ id }) => id ?? []);
     },
 
     /** Auth sets and tokens go with it. */
@@ -178,12 +189,12 @@ export const deviceStore = {
 
     putToken: async (
       tx: Transaction,
-      token: { id: string; device_id: string; expires: number },
+      { id, device_id, ...issued }: Omit<Insertable<DeviceAuthTables['device_tokens']>, 'tenant'>,
     ): Promise<void> => {
       await tx
         .insertInto('device_tokens')
-        .values({ ...token, tenant })
-        .onConflict((conflict) => conflict.columns(['tenant', 'id']).doUpdateSet({ expires: token.expires }))
+        .values({ tenant, id, device_id, ...issued })
+        .onConflict((conflict) => conflict.columns(['tenant', 'id']).doUpdateSet(issued))
         .execute();
     },
 
@@ -201,7 +212,14 @@ export const deviceStore = {
       await tx
         .deleteFrom('device_tokens')
         .where('tenant', '=', tenant)
-        .where('device_id', '=', deviceId)
+        // They have the ids of its auth sets, which are found by an index.
+        .where('id', 'in', (of) =>
+          of
+            .selectFrom('auth_sets')
+            .select('id')
+            .where('tenant', '=', tenant)
+            .where('device_id', '=', deviceId),
+        )
         .execute();
     },
 
@@ -247,18 +265,3 @@ async function counted<O>(query: SelectQueryBuilder<Tables, 'devices', O>): Prom
     .executeTakeFirstOrThrow();
   return Number(count);
 }
-
-/**
- * The token, where it counts. Asked at each request of each device, so of one table alone. INVARIANT: a token is there only as long as
- * its auth set is accepted; whoever takes that away takes the token in the same unit of work (`leaveAccepted`, the foreign keys).
- */
-export const countingToken = (
-  db: Reader,
-  value: Placeholders<{ tenant: string; tokenId: string; deviceId: string }>,
-) =>
-  db
-    .selectFrom('device_tokens')
-    .select('id')
-    .where('tenant', '=', value('tenant'))
-    .where('id', '=', value('tokenId'))
-    .where('device_id', '=', value('deviceId'));

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Actor } from '../actor.ts';
 import type { Log } from '../log.ts';
 import { errorAnswer, isUnexpected } from './error-answer.ts';
 import { securityHeaders } from './security-headers.ts';
@@ -29,7 +30,7 @@ export function createHttp({ tls, maxBodyBytes, log }: HttpOptions): FastifyInst
     requestTimeout: 0,
     http: { headersTimeout: headTimeoutMs },
     forceCloseConnections: 'idle',
-    genReqId: (request: IncomingMessage) => requestId(request),
+    genReqId: requestIdOf,
     // Routes read their queries by their own schemas; to have them read here too would be for nobody.
     routerOptions: { maxParamLength, querystringParser: () => unread },
     exposeHeadRoutes: false,
@@ -73,19 +74,15 @@ export function createHttp({ tls, maxBodyBytes, log }: HttpOptions): FastifyInst
   return app;
 }
 
-const requestId = (request: IncomingMessage): string => {
+/** The caller's own, where it is one that may stand in a log; a new one otherwise. */
+export const requestIdOf = (request: IncomingMessage): string => {
   const given = request.headers['x-men-requestid'];
   return typeof given === 'string' && /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUID();
 };
 
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const { status, headers, body } = errorAnswer(error, request.id);
-  if (isUnexpected(error)) {
-    log('error', `${request.method} ${pathOf(request)} failed`, {
-      request: request.id,
-      cause: describe(error),
-    });
-  }
+  logUnexpected(log, error, request);
   reply.code(status).headers({ 'x-men-requestid': request.id, ...headers });
   if (body === undefined) return reply.send();
   return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body));
@@ -136,18 +133,50 @@ function readBodiesAsTheyCome(app: FastifyInstance): void {
 
 function logRequests(app: FastifyInstance, log: Log): void {
   app.addHook('onResponse', (request, reply, done) => {
-    const subject = request.caller?.actor.subject;
-    log('info', `${request.method} ${pathOf(request)} ${reply.statusCode}`, {
-      ms: Math.round(reply.elapsedTime),
-      request: request.id,
-      by: subject === undefined ? undefined : `${subject.kind}:${subject.id}`,
-    });
+    const { method, url, id, caller } = request;
+    const { statusCode: status, elapsedTime: milliseconds } = reply;
+    logAnswered(log, { method, url, id, status, milliseconds, actor: caller?.actor });
     done();
   });
 }
 
-// Without the query: links are signed there.
-const pathOf = ({ url }: FastifyRequest): string => {
+export interface LoggedRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly id: string;
+}
+
+/** The line of a request in the log, once it is answered. */
+export function logAnswered(
+  log: Log,
+  {
+    method,
+    url,
+    id,
+    status,
+    milliseconds,
+    actor,
+  }: LoggedRequest & {
+    readonly status: number;
+    readonly milliseconds: number;
+    readonly actor: Actor | undefined;
+  },
+): void {
+  log('info', `${method} ${pathOf(url)} ${status}`, {
+    ms: Math.round(milliseconds),
+    request: id,
+    by: actor === undefined ? undefined : `${actor.subject.kind}:${actor.subject.id}`,
+  });
+}
+
+/** What the caller is not told of an error that is our own. */
+export function logUnexpected(log: Log, error: unknown, { method, url, id }: LoggedRequest): void {
+  if (!isUnexpected(error)) return;
+  log('error', `${method} ${pathOf(url)} failed`, { request: id, cause: describe(error) });
+}
+
+/** Without the query: links are signed there. */
+export const pathOf = (url: string): string => {
   const mark = url.indexOf('?');
   return mark === -1 ? url : url.slice(0, mark);
 };

@@ -1,23 +1,34 @@
 import { Readable } from 'node:stream';
 import { checker, type Endpoint, type RequestBody } from '@tandem/api';
-import type { FastifyRequest } from 'fastify';
 import { ServerError } from '../server-error.ts';
 import { readJson } from './read-json.ts';
 import { readQuery } from './read-query.ts';
 
+/** What is read of a request: the path and query as they were asked for, and what has come of the body. */
+export interface ReceivedRequest {
+  readonly params: unknown;
+  readonly url: string;
+  readonly body: unknown;
+}
+
+export type ReadRequest = (request: ReceivedRequest) => {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly body: unknown;
+};
+
 /** Reads params, query and body of an endpoint, checked by its schemas, which are compiled once. Throws `badRequest`. */
-export function readRequest(endpoint: Endpoint) {
+export function readRequest(endpoint: Endpoint): ReadRequest {
   const checkParams = endpoint.params && checker(endpoint.params);
   const checkQuery = endpoint.query && checker(endpoint.query);
   const readBody = bodyReader(endpoint.body);
   const { query: querySchema } = endpoint;
 
-  return (request: FastifyRequest) => {
-    const params = request.params;
+  return ({ params, url, body }) => {
     assertAccepted('path', checkParams, params);
-    const query = querySchema === undefined ? {} : readQuery(queryOf(request.url), querySchema);
+    const query = querySchema === undefined ? {} : readQuery(queryOf(url), querySchema);
     assertAccepted('query', checkQuery, query);
-    return { params, query, body: readBody(request.body) };
+    return { params, query, body: readBody(body) };
   };
 }
 

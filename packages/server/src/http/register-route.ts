@@ -14,7 +14,9 @@ import type { Actor } from '../actor.ts';
 import type { Standing } from '../deployments/nothing-to-do.ts';
 import { ServerError } from '../server-error.ts';
 import { bearerToken } from './bearer-token.ts';
-import { readRequest } from './read-request.ts';
+import { pathOf } from './create-http.ts';
+import type { DirectAnswers } from './direct-answers.ts';
+import { readRequest, type ReadRequest } from './read-request.ts';
 import { assertJsonContentType, assertMultipartContentType } from './read-json.ts';
 
 /** What a handler is given: everything checked, the caller proven. */
@@ -52,10 +54,14 @@ type BodyOf<E extends Endpoint> = E['body'] extends { readonly kind: 'json' }
 
 export type Handler<E extends Endpoint> = (call: Call<E>) => Promise<ReplyOf<E, Readable | undefined>>;
 
-/** Serves an endpoint of the contract; all routes of the server come into being here. */
+/**
+ * Serves an endpoint of the contract; all routes of the server come into being here. With `isSettled`, requests of callers of whom it is
+ * true are answered with 204 once they are read, and never come to the handler.
+ */
 export type RegisterRoute = <E extends Endpoint, const R extends ReplyOf<E, Readable | undefined>>(
   endpoint: E,
   handler: (call: Call<E>) => Promise<R>,
+  isSettled?: (caller: Caller) => boolean,
 ) => void;
 
 /** A proven caller. */
@@ -69,12 +75,19 @@ export interface Caller {
 /** Proves a token, or throws `unauthorized`. `path` is that of the request, without the query. */
 export type Authenticate = (token: string, request: { method: string; path: string }) => Promise<Caller>;
 
+/** What is known of a request before its body is read. */
+export type RequestHead = Pick<FastifyRequest, 'headers' | 'method' | 'url'>;
+
+/** Who calls, if he may; null where the endpoint's audience is `none`. Throws what a refusal is answered with. */
+export type Admit = (request: RequestHead) => Promise<Caller | null>;
+
 export interface RouteNeeds {
   readonly authenticate: Readonly<Record<Exclude<Audience, 'none'>, Authenticate>>;
   /** Whether the actor holds the endpoint's permission; roles come with a later issue. */
   readonly isAllowed: (actor: Actor, permission: NonNullable<Endpoint['permission']>) => boolean;
   /** Compare every answer with its declared schema and fail when it differs: for tests. */
   readonly checkAnswers: boolean;
+  readonly direct: DirectAnswers;
 }
 
 declare module 'fastify' {
@@ -88,10 +101,12 @@ declare module 'fastify' {
 
 export const routeRegistrar =
   (app: FastifyInstance, needs: RouteNeeds): RegisterRoute =>
-  (endpoint, handler) => {
+  (endpoint, handler, isSettled) => {
     const read = readRequest(endpoint);
+    const admit = admission(endpoint, needs);
     const checks = needs.checkAnswers ? answerChecks(endpoint) : undefined;
     for (const path of [endpoint.path, ...(endpoint.aliases ?? [])]) {
+      if (isSettled !== undefined) needs.direct(path, { endpoint, admit, read, isSettled });
       app.route({
         // Not the framework's own HEAD routes: they read a stream to its end and announce a length of 0.
         method: isDownload(endpoint) ? ['GET', 'HEAD'] : endpoint.method,
@@ -101,7 +116,9 @@ export const routeRegistrar =
           ? { bodyLimit: endpoint.body.maxBytes }
           : {}),
         // Before the body is read: nobody unknown makes us read a byte of it.
-        onRequest: (request) => admit(endpoint, request, needs),
+        onRequest: async (request) => {
+          request.caller = await admit(request);
+        },
         handler: async (request, reply) => {
           const call = new RequestedCall(read(request), request, reply);
           // The call was read by the endpoint's own schemas, of which Call<typeof endpoint> is the type.
@@ -119,21 +136,23 @@ const isDownload = ({ method, responses }: Endpoint): boolean =>
 /** `/devices/{id}` in the router's syntax. */
 export const fastifyPath = (path: string): string => path.replaceAll(/\{([^}]+)\}/g, ':$1');
 
-async function admit(endpoint: Endpoint, request: FastifyRequest, needs: RouteNeeds): Promise<void> {
-  request.caller = await provenCaller(endpoint, request, needs);
-  if (endpoint.body?.kind === 'json') assertJsonContentType(request.headers);
-  if (endpoint.body?.kind === 'multipart') assertMultipartContentType(request.headers);
-}
+const admission =
+  (endpoint: Endpoint, needs: RouteNeeds): Admit =>
+  async (request) => {
+    const caller = await provenCaller(endpoint, request, needs);
+    if (endpoint.body?.kind === 'json') assertJsonContentType(request.headers);
+    if (endpoint.body?.kind === 'multipart') assertMultipartContentType(request.headers);
+    return caller;
+  };
 
 async function provenCaller(
   endpoint: Endpoint,
-  request: FastifyRequest,
+  { headers, method, url }: RequestHead,
   { authenticate, isAllowed }: RouteNeeds,
 ): Promise<Caller | null> {
   if (endpoint.audience === 'none') return null;
-  const token = bearerToken(request.headers, request.method);
-  const path = request.url.split('?', 1)[0] ?? request.url;
-  const caller = await authenticate[endpoint.audience](token, { method: request.method, path });
+  const token = bearerToken(headers, method);
+  const caller = await authenticate[endpoint.audience](token, { method, path: pathOf(url) });
   if (endpoint.permission !== null && !isAllowed(caller.actor, endpoint.permission)) {
     throw new ServerError('forbidden', `this needs the permission ${endpoint.permission}`);
   }
@@ -156,7 +175,7 @@ class RequestedCall {
   readonly #reply: FastifyReply;
 
   constructor(
-    { params, query, body }: ReturnType<ReturnType<typeof readRequest>>,
+    { params, query, body }: ReturnType<ReadRequest>,
     request: FastifyRequest,
     reply: FastifyReply,
   ) {

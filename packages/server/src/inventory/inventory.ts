@@ -284,27 +284,15 @@ export function createInventory(database: Database, clock: Clock) {
     forget: (tx: Transaction, { tenant }: Actor, deviceId: string): Promise<void> =>
       inventoryStore.forTenant(tenant).deleteDevice(tx, deviceId),
 
-    /** Moves at most once a day: the reference promises no more, and the exact time is with device authentication. */
+    /** To the day: the reference promises no more, and the exact time is with device authentication. */
     noteCheckIns: async (
       tx: Transaction,
       tenant: Tenant,
       times: Readonly<Record<string, number>>,
     ): Promise<void> => {
       const store = inventoryStore.forTenant(tenant);
-      const noted = new Map(
-        (await store.singleValues(tx, Object.keys(times), 'system', ['check_in_time'])).map(
-          ({ deviceId, value }) => [deviceId, Date.parse(String(value))],
-        ),
-      );
-      const due = Object.entries(times).filter(
-        ([id, time]) => !(time - (noted.get(id) ?? Number.NEGATIVE_INFINITY) < millisecondsPerDay),
-      );
-      if (due.length === 0) return;
-      const known = await store.known(
-        tx,
-        due.map(([id]) => id),
-      );
-      for (const [id, time] of due)
+      const known = await store.known(tx, Object.keys(times));
+      for (const [id, time] of Object.entries(times))
         if (known.has(id))
           await store.putAttribute(tx, id, {
             scope: 'system',

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -8,7 +8,7 @@ import { everyDatabase } from './every-database.ts';
 import type { Log } from '../log.ts';
 import { openFileSystemStorage } from '../object-storage/file-system-storage.ts';
 import { createServer } from '../server.ts';
-import type { SigningKeys } from '../tokens/signing-keys.ts';
+import { signingKey, type SigningKeys } from '../tokens/signing-keys.ts';
 import type { VirtualDevices } from '../virtual-devices.ts';
 
 export interface RequestOptions {
@@ -124,6 +124,7 @@ export async function startWholeServer({ searchLimits = {}, virtualDevices }: Wh
     server,
     database,
     directory,
+    keys,
     time,
     logged,
     /** Of users that have one, by id. */
@@ -212,12 +213,6 @@ export async function acceptedDevice(
 
 /** Ed25519: made in no time, where RSA takes its while. */
 function ed25519Keys(): SigningKeys {
-  const { privateKey } = generateKeyPairSync('ed25519');
-  const key = {
-    id: 0,
-    algorithm: 'EdDSA' as const,
-    privateKey: createPrivateKey(privateKey.export({ type: 'pkcs8', format: 'pem' })),
-    publicKey: createPublicKey(privateKey),
-  };
+  const key = signingKey(0, generateKeyPairSync('ed25519').privateKey, 'a key for tests');
   return { signing: key, all: [key] };
 }

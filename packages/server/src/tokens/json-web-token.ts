@@ -31,6 +31,22 @@ export function signToken(claims: Claims, { signing }: SigningKeys): string {
   return `${signed}.${signature(signed, signing).toString('base64url')}`;
 }
 
+/** A token, and by what it is known when it comes back. */
+export interface IssuedToken {
+  readonly token: string;
+  readonly digest: string;
+  /** The fingerprint of the key. */
+  readonly signedBy: string;
+}
+
+export const issueToken = (claims: Claims, keys: SigningKeys): IssuedToken => {
+  const token = signToken(claims, keys);
+  return { token, digest: tokenDigest(token), signedBy: keys.signing.fingerprint };
+};
+
+/** By which a token that we issued is known again: SHA-256 of the whole of it, its signature included, base64url. */
+export const tokenDigest = (token: string): string => hash('sha256', token, 'base64url');
+
 /** What a proven token says, as far as anybody asks. */
 export type Proven = Pick<
   Claims,
@@ -57,7 +73,7 @@ export function tokenVerifier(keys: SigningKeys, maxCachedTokens: number): Verif
     newer = new Map();
   };
   return (token, nowSeconds) => {
-    const digest = hash('sha256', token, 'latin1');
+    const digest = tokenDigest(token);
     let proven = newer.get(digest);
     if (proven === undefined) {
       proven = older.get(digest) ?? provenBy(token, keys);

@@ -1,4 +1,4 @@
-import { createPrivateKey, createPublicKey, generateKeyPair, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, generateKeyPair, hash, type KeyObject } from 'node:crypto';
 import { chmod, mkdir, readFile, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -11,6 +11,8 @@ export interface SigningKey {
   readonly algorithm: 'RS256' | 'EdDSA';
   readonly privateKey: KeyObject;
   readonly publicKey: KeyObject;
+  /** Names this very key, as its id does not: SHA-256 of the public key (DER), base64url. */
+  readonly fingerprint: string;
 }
 
 export interface SigningKeys {
@@ -69,7 +71,8 @@ async function makeKey(directory: string, purpose: KeyPurpose, id: number): Prom
 const keyPath = (directory: string, purpose: KeyPurpose, id: number): string =>
   join(directory, `${purpose}.${id}.pem`);
 
-function signingKey(id: number, privateKey: KeyObject, path: string): SigningKey {
+/** `path` is what an error names. Throws `internal` for a key of another kind. */
+export function signingKey(id: number, privateKey: KeyObject, path: string): SigningKey {
   const algorithms: Readonly<Record<string, SigningKey['algorithm']>> = { rsa: 'RS256', ed25519: 'EdDSA' };
   const algorithm = algorithms[privateKey.asymmetricKeyType ?? ''];
   if (algorithm === undefined) {
@@ -78,5 +81,7 @@ function signingKey(id: number, privateKey: KeyObject, path: string): SigningKey
       `${path} holds a ${privateKey.asymmetricKeyType} key; give RSA or Ed25519`,
     );
   }
-  return { id, algorithm, privateKey, publicKey: createPublicKey(privateKey) };
+  const publicKey = createPublicKey(privateKey);
+  const fingerprint = hash('sha256', publicKey.export({ type: 'spki', format: 'der' }), 'base64url');
+  return { id, algorithm, privateKey, publicKey, fingerprint };
 }

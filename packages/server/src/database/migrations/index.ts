@@ -12,6 +12,9 @@ import { failureCauses } from './0011-failure-causes.ts';
 import { leavingDevices } from './0012-leaving-devices.ts';
 import { inventoryTexts } from './0013-inventory-texts.ts';
 import { statusesOfDevices } from './0014-statuses-of-devices.ts';
+import { toldCheckIns } from './0015-told-check-ins.ts';
+import { knownTokens } from './0016-known-tokens.ts';
+import { standingOfDevices } from './0017-standing-of-devices.ts';
 
 export interface Migration {
   readonly name: string;
@@ -34,4 +37,7 @@ export const migrations: readonly Migration[] = [
   leavingDevices, // 12
   inventoryTexts, // 13
   statusesOfDevices, // 14
+  toldCheckIns, // 15
+  knownTokens, // 16
+  standingOfDevices, // 17
 ];

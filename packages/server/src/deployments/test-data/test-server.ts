@@ -11,7 +11,9 @@ import { everyStorage } from '../../testing/every-storage.ts';
 import { artifactLinks } from '../../http/artifact-link.ts';
 import { configurationLinks } from '../../http/configuration-link.ts';
 import { createHttp } from '../../http/create-http.ts';
+import { directAnswers } from '../../http/direct-answers.ts';
 import { routeRegistrar } from '../../http/register-route.ts';
+import { securityHeaders } from '../../http/security-headers.ts';
 import { silentLog } from '../../log.ts';
 import type { ObjectStorage } from '../../object-storage/object-storage.ts';
 import { readOrMakeLinkKey } from '../../object-storage/link-key.ts';
@@ -124,6 +126,12 @@ export async function startTestServer(options: TestServerOptions = {}) {
       },
       isAllowed: () => true,
       checkAnswers: true,
+      direct: directAnswers(http, {
+        log: silentLog,
+        headers: securityHeaders(false),
+        maxBodyBytes: 1024 ** 2,
+        requestAnswered: undefined,
+      }),
     }),
   );
   await http.listen({ host: '127.0.0.1', port: options.port ?? 0 });
@@ -181,7 +189,7 @@ const actorOf = (audience: 'user' | 'device' | 'internal') => async (token: stri
 };
 
 const standingAlone = preparedQuery<{ tenant: string; deviceId: string }, Standing>((reader, value) =>
-  reader.selectNoFrom([...standingOf(reader, value)]),
+  reader.selectNoFrom([...standingOf(reader, { tenant: value('tenant'), deviceId: value('deviceId') })]),
 );
 
 /** What `fetch` takes as a body. */

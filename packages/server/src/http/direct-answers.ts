@@ -1,0 +1,130 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
+import type { Endpoint } from '@tandem/api';
+import type { FastifyInstance } from 'fastify';
+import type { Log } from '../log.ts';
+import { ServerError } from '../server-error.ts';
+import { logAnswered, logUnexpected, pathOf, requestIdOf } from './create-http.ts';
+import { errorAnswer } from './error-answer.ts';
+import type { AnsweredRequest } from './measure-requests.ts';
+import type { Admit, Caller } from './register-route.ts';
+import type { ReadRequest } from './read-request.ts';
+
+/** An endpoint of which nearly every request is answered with 204, for a reason that is known once its caller is. */
+export interface DirectRoute {
+  readonly endpoint: Endpoint;
+  readonly admit: Admit;
+  readonly read: ReadRequest;
+  /** Whether all that this caller can be answered with is 204, provided that it asks rightly. */
+  readonly isSettled: (caller: Caller) => boolean;
+}
+
+export interface DirectAnswersNeeds {
+  readonly log: Log;
+  /** With every answer, as the framework sends them. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly maxBodyBytes: number;
+  readonly requestAnswered: ((request: AnsweredRequest) => void) | undefined;
+}
+
+export type DirectAnswers = (path: string, route: DirectRoute) => void;
+
+/**
+ * Answers polls with nothing to do in front of the framework. They are nearly all that a fleet sends, and its routing, hooks and replies
+ * would cost each more than what is looked up for it. They are admitted, read and refused by the functions that the framework's routes
+ * use; whatever else comes, and whatever is not plain, goes on to the framework as it came.
+ */
+export function directAnswers(
+  app: FastifyInstance,
+  { log, headers, maxBodyBytes, requestAnswered }: DirectAnswersNeeds,
+): DirectAnswers {
+  const routes = new Map<string, DirectRoute>();
+  const always = Object.entries(headers).flat();
+  let isClosing = false;
+  app.addHook('preClose', async () => {
+    isClosing = true;
+  });
+  // The one the framework has put there: it answers all that is not answered here.
+  const [framework] = app.server.listeners('request') as [RequestListener];
+  app.server.removeListener('request', framework);
+  app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const route = routes.get(`${request.method} ${pathOf(request.url ?? '')}`);
+    // Closing connections is the framework's to do.
+    if (route === undefined || isClosing || !isPlain(request, maxBodyBytes)) framework(request, response);
+    else void answer(route, request, response);
+  });
+
+  const answer = async (
+    route: DirectRoute,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): Promise<void> => {
+    const began = performance.now();
+    const { method = '', url = '', headers } = request;
+    const requestId = requestIdOf(request);
+    let caller: Caller | null = null;
+    try {
+      caller = await route.admit({ method, url, headers });
+      if (caller === null || !route.isSettled(caller)) {
+        framework(request, response);
+        return;
+      }
+      route.read({ params: noParams, url, body: method === 'GET' ? undefined : await bodyOf(request) });
+      response.writeHead(204, [...always, 'x-men-requestid', requestId]).end();
+    } catch (error) {
+      logUnexpected(log, error, { method, url, id: requestId });
+      refuse(error, requestId, request, response);
+    }
+    const status = response.statusCode;
+    const milliseconds = performance.now() - began;
+    logAnswered(log, { method, url, id: requestId, status, milliseconds, actor: caller?.actor });
+    requestAnswered?.({
+      endpoint: route.endpoint.id,
+      method,
+      route: route.endpoint.path,
+      status,
+      seconds: milliseconds / 1000,
+      isEndless: false,
+    });
+  };
+
+  const refuse = (
+    error: unknown,
+    requestId: string,
+    request: IncomingMessage,
+    response: ServerResponse,
+  ): void => {
+    const { status, headers, body } = errorAnswer(error, requestId);
+    const text = body === undefined ? '' : JSON.stringify(body);
+    response.writeHead(status, [
+      ...always,
+      'x-men-requestid',
+      requestId,
+      ...Object.entries(headers).flat(),
+      ...(body === undefined ? [] : ['content-type', 'application/json; charset=utf-8']),
+      'content-length',
+      String(Buffer.byteLength(text)),
+      // What is left of a body that nobody reads would be taken for the next request.
+      ...(request.complete ? [] : ['connection', 'close']),
+    ]);
+    response.end(text);
+  };
+
+  return (path, route) => void routes.set(`${route.endpoint.method} ${path}`, route);
+}
+
+const noParams: Readonly<Record<string, never>> = Object.freeze({});
+
+/** A request whose body, if it may have one, says how long it is, and is not too long. */
+function isPlain({ method, headers }: IncomingMessage, maxBodyBytes: number): boolean {
+  const length = headers['content-length'];
+  return method === 'GET' ? length === undefined : Number(length) <= maxBodyBytes;
+}
+
+/** Throws `badRequest` when the connection ends before it has come. */
+const bodyOf = (request: IncomingMessage): Promise<Buffer> =>
+  new Promise((resolve, reject) => {
+    const pieces: Buffer[] = [];
+    request.on('data', (piece: Buffer) => pieces.push(piece));
+    request.on('end', () => resolve(Buffer.concat(pieces)));
+    request.on('error', () => reject(new ServerError('badRequest', 'the request broke off')));
+  });
