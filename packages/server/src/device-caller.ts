@@ -27,11 +27,8 @@ export interface DeviceCallerNeeds {
  */
 export const deviceCaller = ({ reader, keys, verify, checkIns, clock }: DeviceCallerNeeds): Authenticate => {
   const ours = new Set(keys.all.map(({ fingerprint }) => fingerprint));
-  const known = async (token: string, now: number): Promise<TokenRow | undefined> => {
-    const [row] = await tokenByDigest(reader, { digest: tokenDigest(token) });
-    if (row === undefined || !ours.has(row.signed_by ?? '')) return undefined;
-    return (row.digest_expires ?? 0) > now ? row : undefined;
-  };
+  const counts = ({ signed_by: signedBy, digest_expires: expires }: TokenRow, now: number): boolean =>
+    ours.has(signedBy ?? '') && (expires ?? 0) > now;
   const proven = async (token: string, now: number): Promise<TokenRow | undefined> => {
     const claims = verify(token, now / 1000);
     const tenant = claims?.['mender.tenant'];
@@ -40,7 +37,8 @@ export const deviceCaller = ({ reader, keys, verify, checkIns, clock }: DeviceCa
   };
   return async (token) => {
     const now = clock();
-    const row = (await known(token, now)) ?? (await proven(token, now));
+    const [known] = await tokenByDigest(reader, { digest: tokenDigest(token) });
+    const row = known !== undefined && counts(known, now) ? known : await proven(token, now);
     if (row === undefined) throw tokenRefused();
     const { tenant, id: tokenId, device_id: deviceId } = row;
     checkIns.note(tenant, deviceId, now);

@@ -137,27 +137,20 @@ const isDownload = ({ method, responses }: Endpoint): boolean =>
 export const fastifyPath = (path: string): string => path.replaceAll(/\{([^}]+)\}/g, ':$1');
 
 const admission =
-  (endpoint: Endpoint, needs: RouteNeeds): Admit =>
-  async (request) => {
-    const caller = await provenCaller(endpoint, request, needs);
-    if (endpoint.body?.kind === 'json') assertJsonContentType(request.headers);
-    if (endpoint.body?.kind === 'multipart') assertMultipartContentType(request.headers);
+  (endpoint: Endpoint, { authenticate, isAllowed }: RouteNeeds): Admit =>
+  async ({ headers, method, url }) => {
+    const { audience, permission, body } = endpoint;
+    const caller =
+      audience === 'none'
+        ? null
+        : await authenticate[audience](bearerToken(headers, method), { method, path: pathOf(url) });
+    if (caller !== null && permission !== null && !isAllowed(caller.actor, permission)) {
+      throw new ServerError('forbidden', `this needs the permission ${permission}`);
+    }
+    if (body?.kind === 'json') assertJsonContentType(headers);
+    if (body?.kind === 'multipart') assertMultipartContentType(headers);
     return caller;
   };
-
-async function provenCaller(
-  endpoint: Endpoint,
-  { headers, method, url }: RequestHead,
-  { authenticate, isAllowed }: RouteNeeds,
-): Promise<Caller | null> {
-  if (endpoint.audience === 'none') return null;
-  const token = bearerToken(headers, method);
-  const caller = await authenticate[endpoint.audience](token, { method, path: pathOf(url) });
-  if (endpoint.permission !== null && !isAllowed(caller.actor, endpoint.permission)) {
-    throw new ServerError('forbidden', `this needs the permission ${endpoint.permission}`);
-  }
-  return caller;
-}
 
 /** A class for `signal` alone: a getter made for each call would cost more than all its other members, and few ask for it. */
 class RequestedCall {
