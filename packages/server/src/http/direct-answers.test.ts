@@ -182,4 +182,22 @@ describe('polls over a socket', () => {
       ['204', '204', '400', '204'],
     );
   });
+
+  it('that are under way when the server stops end their connection', async () => {
+    const stopping = await startWholeServer();
+    const { token } = await acceptedDevice(stopping, { mac: 'di:03' });
+    const { port, hostname } = new URL(await stopping.server.listen({ host: '127.0.0.1', port: 0 }));
+    const socket = connect(Number(port), hostname);
+    const answer = text(socket);
+    socket.write(
+      `POST ${nextV2} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer ${token}\r\n` +
+        `Content-Type: application/json\r\nContent-Length: ${nested.length}\r\n\r\n${nested.slice(0, 9)}`,
+    );
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    const stopped = stopping[Symbol.asyncDispose]();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    socket.write(nested.slice(9));
+    assert.match(await answer, /^HTTP\/1\.1 204 [\s\S]*\r\nconnection: close\r\n/);
+    await stopped;
+  });
 });

@@ -48,8 +48,7 @@ export function directAnswers(
   app.server.removeListener('request', framework);
   app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const route = routes.get(`${request.method} ${pathOf(request.url ?? '')}`);
-    // Closing connections is the framework's to do.
-    if (route === undefined || isClosing || !isPlain(request, maxBodyBytes)) framework(request, response);
+    if (route === undefined || !isPlain(request, maxBodyBytes)) framework(request, response);
     else void answer(route, request, response);
   });
 
@@ -69,7 +68,7 @@ export function directAnswers(
         return;
       }
       route.read({ params: noParams, url, body: method === 'GET' ? undefined : await bodyOf(request) });
-      response.writeHead(204, [...always, 'x-men-requestid', requestId]).end();
+      response.writeHead(204, [...always, 'x-men-requestid', requestId, ...ending(request)]).end();
     } catch (error) {
       logUnexpected(log, error, { method, url, id: requestId });
       refuse(error, requestId, request, response);
@@ -103,11 +102,14 @@ export function directAnswers(
       ...(body === undefined ? [] : ['content-type', 'application/json; charset=utf-8']),
       'content-length',
       String(Buffer.byteLength(text)),
-      // What is left of a body that nobody reads would be taken for the next request.
-      ...(request.complete ? [] : ['connection', 'close']),
+      ...ending(request),
     ]);
     response.end(text);
   };
+
+  // What is left of a body that nobody reads would be taken for the next request; and a server that stops waits for kept connections.
+  const ending = ({ method, complete }: IncomingMessage): readonly string[] =>
+    isClosing || (method !== 'GET' && !complete) ? ['connection', 'close'] : [];
 
   return (path, route) => void routes.set(`${route.endpoint.method} ${path}`, route);
 }
@@ -123,8 +125,11 @@ function isPlain({ method, headers }: IncomingMessage, maxBodyBytes: number): bo
 /** Throws `badRequest` when the connection ends before it has come. */
 const bodyOf = (request: IncomingMessage): Promise<Buffer> =>
   new Promise((resolve, reject) => {
+    const broken = () => reject(new ServerError('badRequest', 'the request broke off'));
+    // While its caller was looked up: nothing more would be heard of it.
+    if (request.destroyed) broken();
     const pieces: Buffer[] = [];
     request.on('data', (piece: Buffer) => pieces.push(piece));
     request.on('end', () => resolve(Buffer.concat(pieces)));
-    request.on('error', () => reject(new ServerError('badRequest', 'the request broke off')));
+    request.on('error', broken);
   });
