@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { chmod, mkdir, open, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { after, before, describe, test } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { isDeepStrictEqual } from 'node:util';
 import { startPrivateBus, type PrivateBus } from './private-bus.ts';
 import { openServerSite, type ServerSite } from './server-site.ts';
@@ -154,6 +155,8 @@ describe('a configuration of the server', () => {
       const [exitCode] = (await once(child, 'close')) as [number | null];
       assert.deepEqual([exitCode, printed], [0, '']);
     };
+    // A run of the daemon's own may be under way, and the server writes its log a moment after it answers.
+    await wait(1000);
     const before = await puts();
     await report();
     await rm(at('configuration/reported'));
