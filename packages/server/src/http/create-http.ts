@@ -1,10 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { fastify, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import type { Actor } from '../actor.ts';
 import type { Log } from '../log.ts';
-import { errorAnswer, isUnexpected } from './error-answer.ts';
+import { errorAnswer } from './error-answer.ts';
+import { logAnswered, logUnexpected, requestIdOf } from './logged-request.ts';
 import { securityHeaders } from './security-headers.ts';
 
 export interface HttpOptions {
@@ -74,12 +73,6 @@ export function createHttp({ tls, maxBodyBytes, log }: HttpOptions): FastifyInst
   return app;
 }
 
-/** The caller's own, where it is one that may stand in a log; a new one otherwise. */
-export const requestIdOf = (request: IncomingMessage): string => {
-  const given = request.headers['x-men-requestid'];
-  return typeof given === 'string' && /^[\x21-\x7e]{1,128}$/.test(given) ? given : randomUUID();
-};
-
 function answerError(error: unknown, request: FastifyRequest, reply: FastifyReply, log: Log): FastifyReply {
   const { status, headers, body } = errorAnswer(error, request.id);
   logUnexpected(log, error, request);
@@ -107,16 +100,6 @@ function answerBrokenRequest(error: Error & { code?: string }, socket: Duplex): 
   );
 }
 
-/** An error and its causes, with the stack of the first: for the log alone. */
-function describe(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  const causes: string[] = [];
-  for (let cause = error.cause; cause instanceof Error && causes.length < 5; cause = cause.cause) {
-    causes.push(`caused by ${cause.message}`);
-  }
-  return [error.stack ?? error.message, ...causes].join('\n');
-}
-
 // JSON is decoded by the route itself: some signatures cover the raw bytes, and clients name other content types.
 function readBodiesAsTheyCome(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
@@ -139,44 +122,3 @@ function logRequests(app: FastifyInstance, log: Log): void {
     done();
   });
 }
-
-export interface LoggedRequest {
-  readonly method: string;
-  readonly url: string;
-  readonly id: string;
-}
-
-/** The line of a request in the log, once it is answered. */
-export function logAnswered(
-  log: Log,
-  {
-    method,
-    url,
-    id,
-    status,
-    milliseconds,
-    actor,
-  }: LoggedRequest & {
-    readonly status: number;
-    readonly milliseconds: number;
-    readonly actor: Actor | undefined;
-  },
-): void {
-  log('info', `${method} ${pathOf(url)} ${status}`, {
-    ms: Math.round(milliseconds),
-    request: id,
-    by: actor === undefined ? undefined : `${actor.subject.kind}:${actor.subject.id}`,
-  });
-}
-
-/** What the caller is not told of an error that is our own. */
-export function logUnexpected(log: Log, error: unknown, { method, url, id }: LoggedRequest): void {
-  if (!isUnexpected(error)) return;
-  log('error', `${method} ${pathOf(url)} failed`, { request: id, cause: describe(error) });
-}
-
-/** Without the query: links are signed there. */
-export const pathOf = (url: string): string => {
-  const mark = url.indexOf('?');
-  return mark === -1 ? url : url.slice(0, mark);
-};

@@ -3,7 +3,13 @@ import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { after, before, describe, it } from 'node:test';
+import { getNextDeployment } from '@tandem/api';
+import { systemActor } from '../actor.ts';
+import type { Log } from '../log.ts';
 import { acceptedDevice, startWholeServer, type WholeServer } from '../testing/whole-server.ts';
+import { createHttp } from './create-http.ts';
+import { directAnswers } from './direct-answers.ts';
+import type { AnsweredRequest } from './measure-requests.ts';
 
 /*
  * Over a socket polls with nothing to do are answered in front of the framework; handed to the framework itself, as all other tests do,
@@ -199,5 +205,41 @@ describe('polls over a socket', () => {
     socket.write(nested.slice(9));
     assert.match(await answer, /^HTTP\/1\.1 204 [\s\S]*\r\nconnection: close\r\n/);
     await stopped;
+  });
+
+  it('are counted by what measures requests; an error of ours is logged, and not told', async () => {
+    const measured: AnsweredRequest[] = [];
+    const logged: string[] = [];
+    const log: Log = (level, message, fields) =>
+      void logged.push(`${level} ${message} ${String(fields?.['cause'])}`);
+    const app = createHttp({ tls: undefined, maxBodyBytes: 1000, log });
+    const direct = directAnswers(app, {
+      log,
+      headers: {},
+      maxBodyBytes: 1000,
+      requestAnswered: (one) => void measured.push(one),
+    });
+    const faults: Error[] = [];
+    direct(next, {
+      endpoint: getNextDeployment,
+      admit: async () => {
+        for (const fault of faults) throw fault;
+        return { actor: systemActor('t', 'test'), tokenId: 'x' };
+      },
+      read: (request) => ({ ...request, query: {} }),
+      isSettled: () => true,
+    });
+    const origin = await app.listen({ host: '127.0.0.1', port: 0 });
+    assert.equal((await fetch(`${origin}${next}`)).status, 204);
+    faults.push(new Error('a secret of the database'));
+    const answer = await fetch(`${origin}${next}`);
+    assert.equal(answer.status, 500);
+    assert.doesNotMatch(await answer.text(), /secret/);
+    await app.close();
+    assert.deepEqual(
+      measured.map(({ endpoint, route, status, method }) => [endpoint, route, status, method]),
+      [204, 500].map((status) => ['getNextDeployment', next, status, 'GET']),
+    );
+    assert.equal(logged.filter((line) => line.startsWith('error') && line.includes('a secret')).length, 1);
   });
 });

@@ -14,8 +14,8 @@ import type { Actor } from '../actor.ts';
 import type { Standing } from '../deployments/nothing-to-do.ts';
 import { ServerError } from '../server-error.ts';
 import { bearerToken } from './bearer-token.ts';
-import { pathOf } from './create-http.ts';
 import type { DirectAnswers } from './direct-answers.ts';
+import { pathOf } from './logged-request.ts';
 import { readRequest, type ReadRequest } from './read-request.ts';
 import { assertJsonContentType, assertMultipartContentType } from './read-json.ts';
 
