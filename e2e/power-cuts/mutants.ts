@@ -177,9 +177,9 @@ export const mutants = {
     foundBy: 'faulty media',
   },
   'read-back-through-the-cache': {
-    file: `${rootfs}/read-back.ts`,
-    from: 'constants.O_RDONLY | constants.O_DIRECT)',
-    to: 'constants.O_RDONLY)',
+    file: 'packages/client/src/system/past-cache.ts',
+    from: 'accesses[access] | constants.O_DIRECT)',
+    to: 'accesses[access])',
     breaks: 'what is read back comes from the medium, not from memory',
     foundBy: 'faulty media',
   },

@@ -1,6 +1,7 @@
 import { writeAll, type OpenedFile } from '../system/open-in-time.ts';
+import { alignedBuffers, directBytes } from '../system/past-cache.ts';
 
-export const blockBytes = 1024 * 1024;
+export const blockBytes = directBytes;
 
 export interface WrittenImage {
   readonly sizeBytes: number;
@@ -30,7 +31,8 @@ const usualFlushBytes = 64 * blockBytes;
 /**
  * Writes content from the beginning of a file or device (or `from` on), in blocks of 1 MiB; a block that is there already is not
  * written, which spares time and flash. While one block is on its way to the device, the next is being gathered, and what stands in
- * its place is being read. Nothing is durable before the caller's `sync`.
+ * its place is being read. The memory is such that the file may let whole blocks go past the cache. Nothing is durable before the
+ * caller's `sync`.
  */
 export async function writeBlocks(
   file: Omit<OpenedFile, 'sync' | 'close'>,
@@ -38,9 +40,8 @@ export async function writeBlocks(
   signal: AbortSignal,
   { skipSame = true, flushEveryBytes = usualFlushBytes, from = 0, progress }: WriteBlocksOptions = {},
 ): Promise<WrittenImage> {
-  const present = Buffer.allocUnsafeSlow(blockBytes);
-  let gathering = Buffer.allocUnsafeSlow(blockBytes);
-  let spare = Buffer.allocUnsafeSlow(blockBytes);
+  const [present, ...others] = alignedBuffers(3) as readonly [Buffer, Buffer, Buffer];
+  let [gathering, spare] = others;
   let filled = 0;
   let position = from;
   // The first block ends where blocks end, wherever it begins.

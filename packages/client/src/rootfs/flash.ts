@@ -3,6 +3,7 @@ import { stat } from 'node:fs/promises';
 import { addAbortSignal, type Readable } from 'node:stream';
 import { ClientError, codeOf } from '../client-error.ts';
 import { openInTime } from '../system/open-in-time.ts';
+import { openPastCache } from '../system/past-cache.ts';
 import type { Processes } from '../system/system.ts';
 import { blockBytes, writeBlocks, type WrittenImage } from './block-writer.ts';
 import { ubiVolumeAt, writeUbiVolume } from './ubi-volume.ts';
@@ -45,9 +46,11 @@ export async function flash(
     return { sizeBytes, sameBlocks: 0, writtenBlocks, writtenBytes: sizeBytes };
   }
   const open = openInTime();
-  const file = await open(options.output, 'r+').catch(async (error: unknown) => {
+  const openOutput = () => openPastCache(options.output, 'r+', open);
+  const file = await openOutput().catch(async (error: unknown) => {
     if (codeOf(error) !== 'ENOENT') throw error;
-    return await open(options.output, newFile, 0o600);
+    await (await open(options.output, newFile, 0o600)).close();
+    return await openOutput();
   });
   try {
     if ((await stat(options.output)).isCharacterDevice()) {

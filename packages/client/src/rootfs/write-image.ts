@@ -4,6 +4,7 @@ import type { DownloadProgress } from '../deployment/payload-installer.ts';
 import type { Log, System } from '../system/system.ts';
 import { blockBytes, writeBlocks, type WrittenImage } from './block-writer.ts';
 import { openInTime, type OpenFile } from '../system/open-in-time.ts';
+import { openPastCache } from '../system/past-cache.ts';
 import type { RootfsPartition } from './partitions.ts';
 import { sha256ReadBack } from './read-back.ts';
 import { writeUbiVolume } from './ubi-volume.ts';
@@ -76,9 +77,9 @@ async function writeAndSync(
   signal: AbortSignal,
   { open, progress }: Required<Pick<WriteImageOptions, 'open'>> & Pick<WriteImageOptions, 'progress'>,
 ): Promise<WrittenImage> {
-  const file = await open(partition.path, 'r+');
+  const { path } = partition;
+  const file = await openPastCache(path, 'r+', open);
   try {
-    const { path } = partition;
     const written = await writeBlocks(file, image.content, signal, {
       from: image.resumedAt ?? 0,
       ...(progress === undefined

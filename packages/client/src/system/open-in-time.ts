@@ -22,7 +22,7 @@ export interface OpenedFile {
 }
 
 /** Opens a device or plain file; `flags` and `mode`, of a file that is made, as `node:fs` takes them. */
-export type OpenFile = (path: string, flags: 'r+' | number, mode?: number) => Promise<OpenedFile>;
+export type OpenFile = (path: string, flags: number, mode?: number) => Promise<OpenedFile>;
 
 const openOnLinux: OpenFile = async (path, flags, mode): Promise<FileHandle> => open(path, flags, mode);
 
