@@ -101,6 +101,26 @@ test('an update goes its way: offered, reported step by step, counted, and not o
   assert.equal((await deployment(server, id)).statistics.total_size, download.bytes.length);
 });
 
+test('a device is told of what it is at, also when that is older than what it has ended', async () => {
+  await using server = await startTestServer();
+  const device = asDevice(server, 'd');
+  const ids: string[] = [];
+  for (const name of ['first', 'second']) {
+    await upload(server, { name });
+    const id = await deploy(server, { artifact_name: name, devices: ['d'] });
+    assert.equal(((await device.get('old')).json as Offer).id, id);
+    await device.status(id, 'success');
+    ids.push(id);
+  }
+  assert.equal((await device.get('old')).status, 204);
+  const [first = ''] = ids;
+  // No order is enforced: what was ended can begin again.
+  await device.status(first, 'installing');
+  assert.equal(((await device.get('old')).json as Offer | undefined)?.id, first);
+  await device.status(first, 'failure');
+  assert.equal((await device.get('old')).status, 204);
+});
+
 test('a device that has nothing to do gets 204 and leaves no trace', async () => {
   await using server = await startTestServer();
   await upload(server, { name: 'new' });

@@ -53,6 +53,7 @@ const maxLooked = 200_000;
 const turnMs = 5;
 const never = -1;
 const historyCleared = -2;
+const busy = -3;
 
 export function nothingToDo(log: Log): NothingToDo {
   const byTenant = new Map<Tenant, Known>();
@@ -68,12 +69,12 @@ export function nothingToDo(log: Log): NothingToDo {
   };
   return {
     toLookAt: (reader, tenant, deviceId, standing) => {
-      const isBusy = standing.busy !== null;
+      const isBusy = standing.ended === busy;
       const ended = standing.ended ?? never;
       const newest = standing.newest ?? never;
       const known = knownOf(tenant);
       if (newest > known.upTo && !known.isLoading) void load(reader, tenant, known, newest, log);
-      const mayRemember = ended !== historyCleared;
+      const mayRemember = !isBusy && ended !== historyCleared;
       const after = mayRemember ? lookedUpTo(known, deviceId, ended) : never;
       return isBusy || newest > after ? { isBusy, after, newest, mayRemember } : undefined;
     },
@@ -118,9 +119,7 @@ async function load(reader: Reader, tenant: Tenant, known: Known, newest: number
 
 /** How a device stands with deployments. */
 export interface Standing {
-  /** Not null when it has begun one and not ended it. */
-  readonly busy: number | null;
-  /** When the newest that it has ended was made, in milliseconds; -2 when its history was cleared after that. */
+  /** When the newest that it has ended was made, in milliseconds; -2 when its history was cleared after that, -3 while it is at one. */
   readonly ended: number | null;
   /** When the newest under way was made, whomever it is for. */
   readonly newest: number | null;
@@ -131,19 +130,17 @@ export function standingOf(
   reader: Reader,
   { tenant, deviceId }: { readonly tenant: RawBuilder<string>; readonly deviceId: RawBuilder<string> },
 ) {
-  const parts = () =>
+  return [
     reader
       .selectFrom('device_deployments')
       .where('tenant', '=', tenant)
       .where('device_id', '=', deviceId)
+      // One look-up for both: what it is at comes first, be it older than what it has ended or not.
+      .orderBy('active', 'desc')
       .orderBy('deployment_created', 'desc')
-      .limit(1);
-  return [
-    parts().where('active', '=', 1).select('active').as('busy'),
-    parts()
-      .where('active', '=', 0)
+      .limit(1)
       .select(
-        sql<number>`CASE WHEN deleted IS NULL THEN deployment_created ELSE ${sql.lit(historyCleared)} END`.as(
+        sql<number>`CASE WHEN active = 1 THEN ${sql.lit(busy)} WHEN deleted IS NULL THEN deployment_created ELSE ${sql.lit(historyCleared)} END`.as(
           'ended',
         ),
       )
