@@ -23,12 +23,16 @@ before(() => writeFile(input, image));
 let made = 0;
 const freshOutput = () => join(directory, `output-${(made += 1)}`);
 
-function flash(words: readonly string[], standardInput?: Buffer) {
-  const { status, stdout, stderr } = spawnSync(process.execPath, [program, 'flash', ...words], {
-    env: { ...process.env, MENDER_CONF_DIR: directory, MENDER_DATASTORE_DIR: directory },
-    timeout: 30_000,
-    ...(standardInput === undefined ? {} : { input: standardInput }),
-  });
+function flash(words: readonly string[], standardInput?: Buffer, nodeOptions: readonly string[] = []) {
+  const { status, stdout, stderr } = spawnSync(
+    process.execPath,
+    [...nodeOptions, program, 'flash', ...words],
+    {
+      env: { ...process.env, MENDER_CONF_DIR: directory, MENDER_DATASTORE_DIR: directory },
+      timeout: 30_000,
+      ...(standardInput === undefined ? {} : { input: standardInput }),
+    },
+  );
   return { status, said: stdout.toString().trim().split('\n'), complained: stderr.toString() };
 }
 
@@ -56,6 +60,13 @@ describe('the command flash', () => {
       `Bytes written: ${mebibyte}`,
       `Total bytes: ${image.length}`,
     ]);
+    assert.deepEqual(await readFile(output), image);
+  });
+
+  test('writes where there is no memory that could go past the cache', async () => {
+    const output = freshOutput();
+    const { status, complained } = flash(['-i', input, '-o', output], undefined, ['--jitless']);
+    assert.deepEqual({ status, complained }, { status: 0, complained: '' });
     assert.deepEqual(await readFile(output), image);
   });
 

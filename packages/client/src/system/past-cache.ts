@@ -68,11 +68,21 @@ export async function openPastCache(
   };
 }
 
-/** Buffers of `directBytes`. O_DIRECT wants memory aligned to the device's block; of what Node has, only WebAssembly's is. */
+/** Buffers of `directBytes`, such as O_DIRECT takes them: aligned to the device's block. */
 export function alignedBuffers(count: number): readonly Buffer[] {
+  const memory = alignedMemory(count * directBytes);
+  return Array.from({ length: count }, (_, index) => Buffer.from(memory, index * directBytes, directBytes));
+}
+
+/** Of what Node has, only WebAssembly's memory is aligned. */
+function alignedMemory(bytes: number): ArrayBuffer {
   const wasmPageBytes = 65_536;
-  const { buffer } = new WebAssembly.Memory({ initial: (count * directBytes) / wasmPageBytes });
-  return Array.from({ length: count }, (_, index) => Buffer.from(buffer, index * directBytes, directBytes));
+  try {
+    return new WebAssembly.Memory({ initial: bytes / wasmPageBytes }).buffer;
+  } catch {
+    // There is none where no code may be made at run time (--jitless), or where address space is short. O_DIRECT is then refused.
+    return new ArrayBuffer(bytes);
+  }
 }
 
 function isRefusal(error: unknown): boolean {
