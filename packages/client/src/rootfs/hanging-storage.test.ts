@@ -73,6 +73,21 @@ describe('a partition whose calls never come back', () => {
   }
 });
 
+test('a partition that hangs is closed by none of those who have it open', { timeout: 10_000 }, async () => {
+  const path = join(directory, 'partition-open-twice-1');
+  await writeFile(path, Buffer.alloc(MiB));
+  const openPartition = openInTime(async (at, flags) => {
+    const file = await open(at, flags);
+    opened.push(file);
+    return { ...standing(file), write: () => never, close: () => never };
+  }, 50);
+  const [first, second] = await Promise.all([1, 2].map(() => openPartition(path, constants.O_RDWR)));
+  const bytes = Buffer.alloc(1);
+  await assert.rejects(async () => first?.write(bytes, 0, 1, 0), { code: 'storageHangs' });
+  await first?.close();
+  await second?.close();
+});
+
 describe('a partition with an error', () => {
   for (const call of ['open', 'read', 'write', 'sync', 'datasync', 'close'] as const) {
     test(`in ${call}: what was written is not believed`, async () => {

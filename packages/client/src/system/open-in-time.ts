@@ -28,17 +28,17 @@ const openOnLinux: OpenFile = async (path, flags, mode): Promise<FileHandle> => 
 
 /**
  * Opens files of which every call ends, with `ClientError` `storageHangs` after `limitMs` at the latest. A file that hangs is not
- * closed: that would wait for the call that hangs.
+ * closed, however often it is open: that would wait for the call that hangs.
  */
 export function openInTime(openFile = openOnLinux, limitMs = storageCallLimitMs): OpenFile {
+  const hanging = new Set<string>();
   return async (path, flags, mode) => {
     const file = await withinTime(openFile(path, flags, mode), `Opening ${path}`, limitMs);
-    let hangs = false;
     const inTime = async <T>(what: string, call: () => Promise<T>): Promise<T> => {
       try {
         return await withinTime(call(), what, limitMs);
       } catch (error) {
-        hangs ||= codeOf(error) === 'storageHangs';
+        if (codeOf(error) === 'storageHangs') hanging.add(path);
         throw error;
       }
     };
@@ -54,7 +54,7 @@ export function openInTime(openFile = openOnLinux, limitMs = storageCallLimitMs)
       datasync: () => inTime(`Flushing ${path}`, () => file.datasync()),
       sync: () => inTime(`Flushing ${path}`, () => file.sync()),
       close: async () => {
-        if (!hangs) await inTime(`Closing ${path}`, () => file.close());
+        if (!hanging.has(path)) await inTime(`Closing ${path}`, () => file.close());
       },
     };
   };
