@@ -92,7 +92,9 @@ export async function askAtRate(
     idle.push(connection);
   };
   const begin = (): void => {
-    const free = idle.pop();
+    let free = idle.pop();
+    // The server closes what is long idle.
+    for (; free !== undefined && !free.isOpen(); opened -= 1) free = idle.pop();
     if (free !== undefined) void serve(free).catch(finished.reject);
     else if (opened < maxConnections) {
       opened += 1;
@@ -136,6 +138,7 @@ function recorder(count: number) {
 }
 
 interface Connection {
+  readonly isOpen: () => boolean;
   readonly ask: (request: string) => Promise<number>;
   readonly close: () => void;
 }
@@ -162,6 +165,7 @@ async function openConnection(url: URL): Promise<Connection> {
     answered?.resolve(Number(head.slice(9, 12)));
   });
   return {
+    isOpen: () => !socket.destroyed,
     ask: (request) => {
       waiting = Promise.withResolvers<number>();
       socket.write(request);
