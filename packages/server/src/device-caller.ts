@@ -6,7 +6,8 @@ import type { Reader } from './database/tables.ts';
 import { standingOf, type Standing } from './deployments/nothing-to-do.ts';
 import type { CheckInTimes } from './device-auth/check-in-times.ts';
 import { tokenRefused } from './http/bearer-token.ts';
-import type { Authenticate } from './http/register-route.ts';
+import type { Authenticate, Caller } from './http/register-route.ts';
+import { whenThere } from './soon.ts';
 import { tokenDigest, type VerifyToken } from './tokens/json-web-token.ts';
 import type { SigningKeys } from './tokens/signing-keys.ts';
 
@@ -35,10 +36,7 @@ export const deviceCaller = ({ reader, keys, verify, checkIns, clock }: DeviceCa
     if (claims?.['mender.device'] !== true || tenant === undefined) return undefined;
     return (await tokenById(reader, { tenant, tokenId: claims.jti, deviceId: claims.sub }))[0];
   };
-  return async (token) => {
-    const now = clock();
-    const [known] = await tokenByDigest(reader, { digest: tokenDigest(token) });
-    const row = known !== undefined && counts(known, now) ? known : await proven(token, now);
+  const callerOf = (row: TokenRow | undefined, now: number): Caller => {
     if (row === undefined) throw tokenRefused();
     const { tenant, id: tokenId, device_id: deviceId } = row;
     checkIns.note(tenant, deviceId, now);
@@ -47,6 +45,14 @@ export const deviceCaller = ({ reader, keys, verify, checkIns, clock }: DeviceCa
       actor: { tenant, subject: { kind: 'device', id: deviceId }, scope: unbounded },
       standing: row,
     };
+  };
+  return (token) => {
+    const now = clock();
+    return whenThere(tokenByDigest(reader, { digest: tokenDigest(token) }), ([known]) =>
+      known !== undefined && counts(known, now)
+        ? callerOf(known, now)
+        : proven(token, now).then((row) => callerOf(row, now)),
+    );
   };
 };
 

@@ -25,7 +25,7 @@ export function registerChangeRoutes(
   const stopping = new AbortController();
   let open = 0;
 
-  register(streamChanges, async ({ actor, headers, query, method, url, signal }) => {
+  register(streamChanges, async ({ actor, headers, query, method, signal }) => {
     const answer = {
       status: 200,
       headers: { 'cache-control': 'no-store', 'x-accel-buffering': 'no' },
@@ -52,7 +52,7 @@ export function registerChangeRoutes(
         },
         whoReads: async () => {
           try {
-            const caller = await authenticate(token, { method, path: url });
+            const caller = await authenticate(token);
             return isAllowed(caller.actor, streamChanges.permission) ? caller.actor : undefined;
           } catch (error) {
             if (error instanceof ServerError && error.code === 'unauthorized') return undefined;

@@ -1,4 +1,5 @@
 import { sql, type Compilable, type RawBuilder } from 'kysely';
+import type { Soon } from '../soon.ts';
 import type { Reader } from './tables.ts';
 
 type Value = string | number | null;
@@ -16,13 +17,13 @@ export type Placeholders<P> = <K extends keyof P & string>(name: K) => RawBuilde
 
 /**
  * A query that is written once and only run afterwards: for what every poll of every device asks. `build` gets a place holder
- * for each value; the text is made on first use of a connection.
+ * for each value; the text is made on first use of a connection. Its rows are there at once where the engine is in this process.
  */
 export function preparedQuery<P extends Readonly<Record<string, Value>>, R>(
   build: (reader: Reader, value: Placeholders<P>) => Compilable<R>,
-): (reader: Reader, values: P) => Promise<R[]> {
-  const runs = new WeakMap<Reader, (values: P) => Promise<R[]>>();
-  const prepare = (reader: ReaderOfOne): ((values: P) => Promise<R[]>) => {
+): (reader: Reader, values: P) => Soon<R[]> {
+  const runs = new WeakMap<Reader, (values: P) => Soon<R[]>>();
+  const prepare = (reader: ReaderOfOne): ((values: P) => Soon<R[]>) => {
     const query = build(reader, (name) => sql`${new Slot(name)}`).compile();
     const filled = (values: P) =>
       query.parameters.map((one) => (one instanceof Slot ? values[one.name] : one));
@@ -38,7 +39,7 @@ export function preparedQuery<P extends Readonly<Record<string, Value>>, R>(
 }
 
 /** Compiles a statement; what it gives runs it with the values of its parameters. */
-export type Prepare = <R>(sql: string) => (parameters: readonly unknown[]) => Promise<R[]>;
+export type Prepare = <R>(sql: string) => (parameters: readonly unknown[]) => R[];
 
 const direct = Symbol('how a reader compiles');
 type ReaderOfOne = Reader & { readonly [direct]?: Prepare };

@@ -58,25 +58,28 @@ export function sqliteConnection(
     if (statements.size > maxCachedStatements && !oldest.done) statements.delete(oldest.value);
     return statement;
   };
-  // Not async and without a wait inside: all queries of a group must run in one turn of the event loop.
-  const inTurn = <R>(run: () => R): Promise<R> => {
-    if (use === 'writing' && !sqlite.isTransaction) {
-      return Promise.reject(new DatabaseError('misuse', 'the unit of work of this query has ended'));
-    }
-    try {
-      beforeEach();
-      return Promise.resolve(run());
-    } catch (error) {
-      return Promise.reject(error instanceof Error ? error : new DatabaseError('failed', String(error)));
-    }
+  const begin = (): void => {
+    if (use === 'writing' && !sqlite.isTransaction)
+      throw new DatabaseError('misuse', 'the unit of work of this query has ended');
+    beforeEach();
   };
   return {
-    executeQuery: <R>({ sql, parameters }: CompiledQuery) =>
-      inTurn(() => runHere<R>(kept(sql), sql, parameters)),
+    // Not async and without a wait inside: all queries of a group must run in one turn of the event loop.
+    executeQuery: <R>({ sql, parameters }: CompiledQuery) => {
+      try {
+        begin();
+        return Promise.resolve(runHere<R>(kept(sql), sql, parameters));
+      } catch (error) {
+        return Promise.reject(error instanceof Error ? error : new DatabaseError('failed', String(error)));
+      }
+    },
     streamQuery: refuseToStream,
     prepare: <R>(sql: string) => {
       let read: ((parameters: readonly unknown[]) => R[]) | undefined;
-      return (parameters) => inTurn(() => (read ??= rowReader<R>(sqlite, sql))(parameters));
+      return (parameters) => {
+        begin();
+        return (read ??= rowReader<R>(sqlite, sql))(parameters);
+      };
     },
   };
 }

@@ -16,9 +16,10 @@ export function bearerToken(headers: IncomingHttpHeaders, method: string): strin
     if (fromCookie === undefined) throw refused('Authorization not present in header');
     return bounded(fromCookie);
   }
-  const [scheme, token, ...rest] = authorization.split(' ');
-  if (!scheme || !token || rest.length > 0) throw refused('malformed Authorization header');
-  if (scheme.toLowerCase() !== 'bearer') throw refused('unknown Authorization method');
+  const space = authorization.indexOf(' ');
+  const token = authorization.slice(space + 1);
+  if (space < 1 || token === '' || token.includes(' ')) throw refused('malformed Authorization header');
+  if (authorization.slice(0, space).toLowerCase() !== 'bearer') throw refused('unknown Authorization method');
   return bounded(token);
 }
 

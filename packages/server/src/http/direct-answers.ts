@@ -4,7 +4,8 @@ import type { FastifyInstance } from 'fastify';
 import type { Log } from '../log.ts';
 import { ServerError } from '../server-error.ts';
 import { errorAnswer } from './error-answer.ts';
-import { logAnswered, logUnexpected, pathOf, requestIdOf } from './logged-request.ts';
+import { logAnswered, logUnexpected, requestIdOf } from './logged-request.ts';
+import { whenThere, type Soon } from '../soon.ts';
 import type { AnsweredRequest } from './measure-requests.ts';
 import type { Admit, Caller } from './register-route.ts';
 import type { ReadRequest } from './read-request.ts';
@@ -37,7 +38,9 @@ export function directAnswers(
   app: FastifyInstance,
   { log, headers, maxBodyBytes, requestAnswered }: DirectAnswersNeeds,
 ): DirectAnswers {
-  const routes = new Map<string, DirectRoute>();
+  const routes: { readonly path: string; readonly route: DirectRoute }[] = [];
+  const routeOf = ({ method, url = '' }: IncomingMessage): DirectRoute | undefined =>
+    routes.find(({ path, route }) => route.endpoint.method === method && isAt(url, path))?.route;
   const always = Object.entries(headers).flat();
   let isClosing = false;
   app.addHook('preClose', async () => {
@@ -47,43 +50,49 @@ export function directAnswers(
   const [framework] = app.server.listeners('request') as [RequestListener];
   app.server.removeListener('request', framework);
   app.server.on('request', (request: IncomingMessage, response: ServerResponse) => {
-    const route = routes.get(`${request.method} ${pathOf(request.url ?? '')}`);
+    const route = routeOf(request);
     if (route === undefined || !isPlain(request, maxBodyBytes)) framework(request, response);
-    else void answer(route, request, response);
+    else answer(route, request, response);
   });
 
-  const answer = async (
-    route: DirectRoute,
-    request: IncomingMessage,
-    response: ServerResponse,
-  ): Promise<void> => {
+  const answer = (route: DirectRoute, request: IncomingMessage, response: ServerResponse): void => {
     const began = performance.now();
     const { method = '', url = '', headers } = request;
     const requestId = requestIdOf(request);
     let caller: Caller | null = null;
-    try {
-      caller = await route.admit({ method, url, headers });
-      if (caller === null || !route.isSettled(caller)) {
-        framework(request, response);
-        return;
-      }
-      route.read({ params: noParams, url, body: method === 'GET' ? undefined : await bodyOf(request) });
-      response.writeHead(204, [...always, 'x-men-requestid', requestId, ...ending(request)]).end();
-    } catch (error) {
+    const answered = (): void => {
+      const status = response.statusCode;
+      const milliseconds = performance.now() - began;
+      logAnswered(log, { method, url, id: requestId, status, milliseconds, actor: caller?.actor });
+      requestAnswered?.({
+        endpoint: route.endpoint.id,
+        method,
+        route: route.endpoint.path,
+        status,
+        seconds: milliseconds / 1000,
+        isEndless: false,
+      });
+    };
+    const refused = (error: unknown): void => {
       logUnexpected(log, error, { method, url, id: requestId });
       refuse(error, requestId, request, response);
+      answered();
+    };
+    const admitted = (who: Caller | null): Soon<void> => {
+      caller = who;
+      if (who === null || !route.isSettled(who)) return framework(request, response);
+      return whenThere(method === 'GET' ? undefined : bodyOf(request), (body) => {
+        route.read({ params: noParams, url, body });
+        response.writeHead(204, [...always, 'x-men-requestid', requestId, ...ending(request)]).end();
+        answered();
+      });
+    };
+    try {
+      const done = whenThere(route.admit({ method, headers }), admitted);
+      if (done instanceof Promise) done.catch(refused);
+    } catch (error) {
+      refused(error);
     }
-    const status = response.statusCode;
-    const milliseconds = performance.now() - began;
-    logAnswered(log, { method, url, id: requestId, status, milliseconds, actor: caller?.actor });
-    requestAnswered?.({
-      endpoint: route.endpoint.id,
-      method,
-      route: route.endpoint.path,
-      status,
-      seconds: milliseconds / 1000,
-      isEndless: false,
-    });
   };
 
   const refuse = (
@@ -111,10 +120,13 @@ export function directAnswers(
   const ending = ({ method, complete }: IncomingMessage): readonly string[] =>
     isClosing || (method !== 'GET' && !complete) ? ['connection', 'close'] : [];
 
-  return (path, route) => void routes.set(`${route.endpoint.method} ${path}`, route);
+  return (path, route) => void routes.push({ path, route });
 }
 
 const noParams: Readonly<Record<string, never>> = Object.freeze({});
+
+const isAt = (url: string, path: string): boolean =>
+  url.startsWith(path) && (url.length === path.length || url[path.length] === '?');
 
 /** A request whose body, if it may have one, says how long it is, and is not too long. */
 function isPlain({ method, headers }: IncomingMessage, maxBodyBytes: number): boolean {

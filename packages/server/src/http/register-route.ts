@@ -14,8 +14,8 @@ import type { Actor } from '../actor.ts';
 import type { Standing } from '../deployments/nothing-to-do.ts';
 import { ServerError } from '../server-error.ts';
 import { bearerToken } from './bearer-token.ts';
+import { whenThere, type Soon } from '../soon.ts';
 import type { DirectAnswers } from './direct-answers.ts';
-import { pathOf } from './logged-request.ts';
 import { readRequest, type ReadRequest } from './read-request.ts';
 import { assertJsonContentType, assertMultipartContentType } from './read-json.ts';
 
@@ -72,14 +72,14 @@ export interface Caller {
   readonly standing?: Standing | undefined;
 }
 
-/** Proves a token, or throws `unauthorized`. `path` is that of the request, without the query. */
-export type Authenticate = (token: string, request: { method: string; path: string }) => Promise<Caller>;
+/** Proves a token, or throws `unauthorized`. */
+export type Authenticate = (token: string) => Soon<Caller>;
 
 /** What is known of a request before its body is read. */
-export type RequestHead = Pick<FastifyRequest, 'headers' | 'method' | 'url'>;
+export type RequestHead = Pick<FastifyRequest, 'headers' | 'method'>;
 
 /** Who calls, if he may; null where the endpoint's audience is `none`. Throws what a refusal is answered with. */
-export type Admit = (request: RequestHead) => Promise<Caller | null>;
+export type Admit = (request: RequestHead) => Soon<Caller | null>;
 
 export interface RouteNeeds {
   readonly authenticate: Readonly<Record<Exclude<Audience, 'none'>, Authenticate>>;
@@ -138,18 +138,18 @@ export const fastifyPath = (path: string): string => path.replaceAll(/\{([^}]+)\
 
 const admission =
   (endpoint: Endpoint, { authenticate, isAllowed }: RouteNeeds): Admit =>
-  async ({ headers, method, url }) => {
+  ({ headers, method }) => {
     const { audience, permission, body } = endpoint;
-    const caller =
-      audience === 'none'
-        ? null
-        : await authenticate[audience](bearerToken(headers, method), { method, path: pathOf(url) });
-    if (caller !== null && permission !== null && !isAllowed(caller.actor, permission)) {
-      throw new ServerError('forbidden', `this needs the permission ${permission}`);
-    }
-    if (body?.kind === 'json') assertJsonContentType(headers);
-    if (body?.kind === 'multipart') assertMultipartContentType(headers);
-    return caller;
+    const admit = (caller: Caller | null): Caller | null => {
+      if (caller !== null && permission !== null && !isAllowed(caller.actor, permission)) {
+        throw new ServerError('forbidden', `this needs the permission ${permission}`);
+      }
+      if (body?.kind === 'json') assertJsonContentType(headers);
+      if (body?.kind === 'multipart') assertMultipartContentType(headers);
+      return caller;
+    };
+    if (audience === 'none') return admit(null);
+    return whenThere(authenticate[audience](bearerToken(headers, method)), admit);
   };
 
 /** A class for `signal` alone: a getter made for each call would cost more than all its other members, and few ask for it. */
