@@ -40,6 +40,8 @@ export interface Database {
 }
 
 const busyTimeoutMs = 5000;
+/** What a hundred thousand devices are looked up in when they poll, the indexes by token and by standing, is as large. */
+const readCacheKiB = 32_768;
 
 /**
  * Opens (or makes) the SQLite file and brings its schema up to date. Connections: one writes, one reads committed state only, and
@@ -55,7 +57,7 @@ export async function openSqliteDatabase(
   const writer = connect(path);
   migrate(writer, clock());
   const reader = connect(path);
-  reader.exec('PRAGMA query_only = ON');
+  reader.exec(`PRAGMA query_only = ON; PRAGMA cache_size = -${readCacheKiB}`);
 
   const snapshot = readSnapshot(reader);
   const write = kyselyOn(sqliteConnection(writer, 'writing'));
