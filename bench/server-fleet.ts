@@ -94,7 +94,10 @@ function insertDevices(
   const now = Date.now();
   const expires = now + tokenDays * dayMs;
   const device = sqlite.prepare(
-    'INSERT INTO devices (tenant, id, id_data, id_data_hash, status, decommissioning, created, updated, check_in_time, check_in_told) VALUES (?, ?, ?, ?, ?, 0, ?, ?, ?, ?)',
+    'INSERT INTO devices (tenant, id, id_data, id_data_hash, status, decommissioning, created, updated) VALUES (?, ?, ?, ?, ?, 0, ?, ?)',
+  );
+  const checkIn = sqlite.prepare(
+    'INSERT INTO device_check_ins (tenant, device_id, time, told) VALUES (?, ?, ?, ?)',
   );
   const set = sqlite.prepare(
     'INSERT INTO auth_sets (tenant, id, device_id, id_data, id_data_hash, pubkey, status, created) VALUES (?, ?, ?, ?, ?, ?, ?, ?)',
@@ -112,7 +115,8 @@ function insertDevices(
     const mac = randomBytes(6).toString('hex');
     const identity = JSON.stringify({ mac });
     const hash = createHash('sha256').update(identity).digest('hex');
-    device.run(tenant, id, identity, hash, 'accepted', now, now, now, now);
+    device.run(tenant, id, identity, hash, 'accepted', now, now);
+    checkIn.run(tenant, id, now, now);
     set.run(tenant, setId, id, identity, hash, `key ${mac}`, 'accepted', now);
     inventory.run(tenant, id);
     if (!hasInventory) return { id, token: '' };

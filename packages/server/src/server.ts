@@ -101,7 +101,7 @@ export interface TandemServer {
 }
 
 const maxBodyBytes = 1_048_576;
-const checkInFlushMs = 30_000;
+const checkInFlushMs = 60_000;
 const retryMs = 60_000;
 const tidyMs = 60 * 60 * 1000;
 /** No upload is under way for so long. */

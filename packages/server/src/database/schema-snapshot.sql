@@ -145,6 +145,15 @@ CREATE TABLE deployments (
   UNIQUE (tenant, fingerprint)
 ) STRICT;
 
+CREATE TABLE device_check_ins (
+  tenant    TEXT NOT NULL,
+  device_id TEXT NOT NULL,
+  time      INTEGER NOT NULL,
+  told      INTEGER NOT NULL,
+  PRIMARY KEY (tenant, device_id),
+  FOREIGN KEY (tenant, device_id) REFERENCES devices (tenant, id) ON DELETE CASCADE
+) STRICT, WITHOUT ROWID;
+
 CREATE TABLE device_configurations (
   tenant        TEXT NOT NULL REFERENCES tenants (id),
   device_id     TEXT NOT NULL,

@@ -55,13 +55,14 @@ export function isTextIn(
     : sql<SqlBool>`${text} IN (SELECT jsonb_array_elements_text(${json}::jsonb))`;
 }
 
-/** The members of an object of numbers, as a table `name(key, value)`: as one parameter, however many they are. */
-export const membersOf = (
+/** Whole numbers by name, as a table `name(key, value)`: as one parameter, however many they are. */
+export const entriesOf = (
   engine: Engine,
-  numbers: Readonly<Record<string, number>>,
+  numbers: readonly (readonly [name: string, number: number])[],
   name: string,
 ): RawBuilder<unknown> => {
-  const json = JSON.stringify(numbers);
+  // Not by way of an object: one of hundreds of members takes longer to make than all of this.
+  const json = `{${numbers.map(([key, value]) => `${JSON.stringify(key)}:${value}`).join()}}`;
   return engine === 'sqlite'
     ? sql`json_each(${json}) AS ${sql.id(name)}`
     : sql`(SELECT key, value::bigint AS value FROM jsonb_each_text(${json}::jsonb)) AS ${sql.id(name)}`;

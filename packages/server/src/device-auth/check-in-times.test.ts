@@ -60,6 +60,34 @@ describe('the times at which devices were heard of', () => {
     assert.deepEqual(await storedTimes(id), [start, start]);
   });
 
+  it('are shown while they are stored, and kept when that fails', async () => {
+    const { id } = await acceptedDevice(server, { mac: 'cc:04' });
+    const shown: unknown[] = [];
+    let fails = true;
+    const { noteCheckIns } = createInventory(server.database, Date.now);
+    const times = checkInTimes(
+      {
+        ...server.database,
+        unitOfWork: async (work) => {
+          shown.push(times.pending(defaultTenant, id));
+          if (fails) throw new Error('the disk is full');
+          return server.database.unitOfWork(work);
+        },
+      },
+      noteCheckIns,
+    );
+    times.note(defaultTenant, id, start);
+    times.note(defaultTenant, randomUUID(), start);
+    await assert.rejects(times.flush(), /the disk is full/);
+    assert.equal(times.pending(defaultTenant, id), start);
+    times.note(defaultTenant, id, start + minute);
+    fails = false;
+    await times.flush();
+    assert.deepEqual(shown, [start, start + minute]);
+    assert.deepEqual(await storedTimes(id), [start + minute, start + minute]);
+    assert.equal(times.pending(defaultTenant, id), undefined);
+  });
+
   it('leave others their turn while they are stored, until the server stops and waits for it', async () => {
     const store = async (pausesUntilHurry: number): Promise<number> => {
       let pauses = 0;
@@ -68,7 +96,7 @@ describe('the times at which devices were heard of', () => {
         pauses += 1;
         if (pauses === pausesUntilHurry) times.hurry();
       });
-      for (let count = 0; count < 500; count += 1) times.note(defaultTenant, randomUUID(), start);
+      for (let count = 0; count < 1000; count += 1) times.note(defaultTenant, randomUUID(), start);
       await times.flush();
       return pauses;
     };

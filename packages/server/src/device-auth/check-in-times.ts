@@ -2,7 +2,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import type { Tenant } from '../actor.ts';
 import type { Database } from '../database/open-database.ts';
 import type { Transaction } from '../database/tables.ts';
-import { deviceStore } from './device-store.ts';
+import { checkInStore } from './check-in-store.ts';
 
 export interface CheckInTimes {
   /** The device has just spoken to us. Costs nothing but memory. */
@@ -18,8 +18,16 @@ export interface CheckInTimes {
 /** Told of a device's time, in milliseconds, once a day. */
 type OnCheckIns = (tx: Transaction, tenant: Tenant, times: Readonly<Record<string, number>>) => Promise<void>;
 
+interface Noted {
+  readonly tenant: Tenant;
+  readonly deviceId: string;
+  readonly time: number;
+}
+
+/** So many are put in their places together: each by itself would cost its poll several times that. */
+const maxNoted = 1000;
 /** So many a unit of work: a fleet that came all at once must not hold up those that come meanwhile. */
-const devicesPerUnit = 100;
+const devicesPerUnit = 200;
 /** After each unit others have their turn for twice as long as it took, but no longer than this. */
 const pausePerWork = 2;
 const longestPauseMs = 50;
@@ -28,7 +36,7 @@ const tellAfterMs = 24 * 60 * 60 * 1000;
 
 /**
  * When devices were last heard of. A poll must not cost a write, so times gather in memory and are stored together; a crash loses
- * the last half minute of them, and nothing rests on those.
+ * the last minute of them, and nothing rests on those.
  */
 export function checkInTimes(
   database: Database,
@@ -37,33 +45,57 @@ export function checkInTimes(
 ): CheckInTimes {
   let isHurried = false;
   const waiting = new Map<Tenant, Map<string, number>>();
+  const storing = new Map<Tenant, Map<string, number>>();
   const ofTenant = (tenant: Tenant): Map<string, number> => {
     const times = waiting.get(tenant) ?? new Map<string, number>();
     waiting.set(tenant, times);
     return times;
   };
+  let noted: Noted[] = [];
+  const gather = (): void => {
+    for (const { tenant, deviceId, time } of noted) ofTenant(tenant).set(deviceId, time);
+    noted = [];
+  };
+  const store = async (tenant: Tenant, times: ReadonlyMap<string, number>): Promise<void> => {
+    // In the order of the rows: neighbours share a page.
+    const ids = [...times.keys()].sort();
+    for (let start = 0; start < ids.length; start += devicesPerUnit) {
+      const some = ids.slice(start, start + devicesPerUnit).map((id) => [id, times.get(id) ?? 0] as const);
+      const began = performance.now();
+      await database.unitOfWork(async (tx) => {
+        const due = new Set(await checkInStore.forTenant(tenant).put(tx, some, tellAfterMs));
+        if (due.size > 0)
+          await onCheckIns(tx, tenant, Object.fromEntries(some.filter(([id]) => due.has(id))));
+      });
+      if (!isHurried && start + devicesPerUnit < ids.length)
+        await pause(Math.min(longestPauseMs, pausePerWork * (performance.now() - began)));
+    }
+  };
   return {
-    note: (tenant, deviceId, time) => void ofTenant(tenant).set(deviceId, time),
-    pending: (tenant, deviceId) => waiting.get(tenant)?.get(deviceId),
+    note: (tenant, deviceId, time) => {
+      noted.push({ tenant, deviceId, time });
+      if (noted.length >= maxNoted) gather();
+    },
+    pending: (tenant, deviceId) => {
+      gather();
+      return waiting.get(tenant)?.get(deviceId) ?? storing.get(tenant)?.get(deviceId);
+    },
     hurry: () => {
       isHurried = true;
     },
     flush: async () => {
-      for (const [tenant, times] of waiting) {
-        // As far as it is now: what comes while we store waits for the next time.
-        const taken = [...times];
-        for (let start = 0; start < taken.length; start += devicesPerUnit) {
-          const some = taken.slice(start, start + devicesPerUnit);
-          const began = performance.now();
-          await database.unitOfWork(async (tx) => {
-            const these = Object.fromEntries(some);
-            const due = await deviceStore.forTenant(tenant).setCheckInTimes(tx, these, tellAfterMs);
-            if (due.length > 0)
-              await onCheckIns(tx, tenant, Object.fromEntries(some.filter(([id]) => due.includes(id))));
-          });
-          for (const [deviceId, time] of some) if (times.get(deviceId) === time) times.delete(deviceId);
-          if (!isHurried && start + devicesPerUnit < taken.length)
-            await pause(Math.min(longestPauseMs, pausePerWork * (performance.now() - began)));
+      gather();
+      for (const [tenant, times] of [...waiting]) {
+        // What comes while we store waits for the next time.
+        waiting.delete(tenant);
+        storing.set(tenant, times);
+        try {
+          await store(tenant, times);
+        } catch (error) {
+          waiting.set(tenant, new Map([...times, ...ofTenant(tenant)]));
+          throw error;
+        } finally {
+          storing.delete(tenant);
         }
       }
     },

@@ -211,7 +211,8 @@ function readDeviceSearch(
 }
 
 /** The device as the API shows it (server contract 2.5). */
-function deviceView({ device, sets }: DeviceWithSets, checkInTime = device.check_in_time): Device {
+function deviceView({ device, sets, checkIn }: DeviceWithSets, pending: number | undefined): Device {
+  const checkInTime = pending ?? checkIn;
   const identity_data = JSON.parse(device.id_data) as Record<string, unknown>;
   return {
     id: device.id,
@@ -220,7 +221,7 @@ function deviceView({ device, sets }: DeviceWithSets, checkInTime = device.check
     decommissioning: device.decommissioning === 1,
     created_ts: rfc3339(device.created),
     updated_ts: rfc3339(device.updated),
-    ...(typeof checkInTime === 'number' ? { check_in_time: rfc3339(checkInTime) } : {}),
+    ...(checkInTime === undefined ? {} : { check_in_time: rfc3339(checkInTime) }),
     auth_sets: sets.map(({ id, pubkey, status, created }) => ({
       id,
       identity_data,

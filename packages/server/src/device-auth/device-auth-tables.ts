@@ -12,9 +12,15 @@ export interface DeviceAuthTables {
     decommissioning: 0 | 1;
     created: number;
     updated: number;
-    check_in_time: number | null;
-    /** The check-in that the inventory was told of last. */
-    check_in_told: number | null;
+  };
+  /** Of devices that were heard of. */
+  device_check_ins: {
+    tenant: string;
+    device_id: string;
+    /** The last, in milliseconds. */
+    time: number;
+    /** The one that the inventory was told of last. */
+    told: number;
   };
   auth_sets: {
     tenant: string;

@@ -8,6 +8,7 @@ import type { Reader, Transaction } from '../database/tables.ts';
 import { ServerError } from '../server-error.ts';
 import { beyondScope } from '../visibility.ts';
 import type { Claims, IssuedToken } from '../tokens/json-web-token.ts';
+import { checkInStore } from './check-in-store.ts';
 import { deviceStore, type AuthSetRow, type DeviceFilter, type DeviceRow } from './device-store.ts';
 import { deviceStatus, transitions, type DeviceStatus, type Target } from './device-status.ts';
 import type { IdentityData } from './identity-data.ts';
@@ -30,6 +31,8 @@ export interface DeviceAuthNeeds {
 export interface DeviceWithSets {
   readonly device: DeviceRow;
   readonly sets: readonly AuthSetRow[];
+  /** When it was last heard of, in milliseconds, as far as that is stored. */
+  readonly checkIn: number | undefined;
 }
 
 export type Authentication =
@@ -83,8 +86,6 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
       decommissioning: 0,
       created: now,
       updated: now,
-      check_in_time: null,
-      check_in_told: null,
     };
     await deviceStore.forTenant(actor.tenant).insertDevice(tx, row);
     await needs.onNewDevice(tx, actor, row.id, identity);
@@ -171,7 +172,7 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
     ): Promise<DeviceWithSets[]> => {
       const reader = database.searchFor(signal);
       const found = await deviceStore.seenBy(actor).devices(reader, filter, page);
-      return withSets(reader, actor.tenant, found);
+      return allWithSets(reader, actor.tenant, found);
     },
 
     count: (actor: Actor, filter: DeviceFilter, signal: AbortSignal): Promise<number> =>
@@ -179,7 +180,7 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
 
     get: async (actor: Actor, id: string): Promise<DeviceWithSets | undefined> => {
       const device = await deviceStore.seenBy(actor).device(database.read, id);
-      return device && (await withSets(database.read, actor.tenant, [device]))[0];
+      return device && withSets(database.read, device);
     },
 
     authSetStatus: async (actor: Actor, setId: string): Promise<string | undefined> =>
@@ -231,7 +232,7 @@ export function createDeviceAuth(database: Database, clock: Clock, needs: Device
         const store = deviceStore.forTenant(actor.tenant);
         const known = await store.deviceByIdentity(tx, identity.hash);
         if (known !== undefined && !force) {
-          return { existing: { device: known, sets: await store.authSets(tx, [known.id]) } };
+          return { existing: await withSets(tx, known) };
         }
         const device = known ?? (await newDevice(tx, actor, identity));
         const set = await store.authSetByKey(tx, identity.hash, pubkey);
@@ -304,15 +305,27 @@ async function leaveAccepted(tx: Transaction, tenant: Tenant, set: AuthSetRow, t
 const seenSet = async (db: Reader, actor: Actor, id: string): Promise<AuthSetRow | undefined> =>
   (await deviceStore.seenBy(actor).authSets(db, [id]))[0];
 
-async function withSets(
+async function allWithSets(
   db: Reader,
   tenant: Tenant,
   devices: readonly DeviceRow[],
 ): Promise<DeviceWithSets[]> {
   const ids = devices.map(({ id }) => id);
-  const sets = ids.length === 0 ? [] : await deviceStore.forTenant(tenant).authSets(db, ids);
+  if (ids.length === 0) return [];
+  const sets = await deviceStore.forTenant(tenant).authSets(db, ids);
+  const checkIns = await checkInStore.forTenant(tenant).times(db, ids);
   const byDevice = Map.groupBy(sets, (set) => set.device_id);
-  return devices.map((device) => ({ device, sets: byDevice.get(device.id) ?? [] }));
+  return devices.map((device) => ({
+    device,
+    sets: byDevice.get(device.id) ?? [],
+    checkIn: checkIns.get(device.id),
+  }));
+}
+
+async function withSets(db: Reader, device: DeviceRow): Promise<DeviceWithSets> {
+  const { tenant, id } = device;
+  const checkIns = await checkInStore.forTenant(tenant).times(db, [id]);
+  return { device, sets: await deviceStore.forTenant(tenant).authSets(db, [id]), checkIn: checkIns.get(id) };
 }
 
 /** Ids of accepted devices, sorted, a page of them: what other domains need to know. */

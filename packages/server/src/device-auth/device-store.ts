@@ -1,7 +1,7 @@
 import type { Page } from '@tandem/api';
 import { sql, type Insertable, type Selectable, type SelectQueryBuilder } from 'kysely';
 import type { Actor, Tenant } from '../actor.ts';
-import { engineOf, membersOf } from '../database/sql-differences.ts';
+import { engineOf } from '../database/sql-differences.ts';
 import type { Reader, Tables, Transaction } from '../database/tables.ts';
 import { isVisibleDevice } from '../visibility.ts';
 import type { DeviceAuthTables } from './device-auth-tables.ts';
@@ -115,27 +115,7 @@ export const deviceStore = {
         .execute();
     },
 
-    /**
-     * Of many at once: half a minute's devices of a large fleet. Ids that are no device's are passed over. Resolves with the ids of
-     * those whose inventory has to be told: it was not yet, or `tellAfterMs` before.
-     */
-    setCheckInTimes: async (
-      tx: Transaction,
-      times: Readonly<Record<string, number>>,
-      tellAfterMs: number,
-    ): Promise<string[]> => {
-      const { rows } = await sql<{ id: string | null }>`
-        UPDATE devices SET
-          check_in_time = came.value,
-          check_in_told = CASE WHEN came.value - check_in_told < ${tellAfterMs} THEN check_in_told ELSE came.value END
-        FROM ${membersOf(engineOf(tx), times, 'came')}
-        WHERE devices.tenant = ${tenant} AND devices.id = came.key
-        RETURNING CASE WHEN check_in_told = check_in_time THEN id END AS id
-      `.execute(tx);
-      return rows.flatMap(({ id }) => id ?? []);
-    },
-
-    /** Auth sets and tokens go with it. */
+    /** Auth sets, tokens and its check-in go with it. */
     deleteDevice: async (tx: Transaction, id: string): Promise<void> => {
       await tx.deleteFrom('devices').where('tenant', '=', tenant).where('id', '=', id).execute();
     },

@@ -15,6 +15,7 @@ import { statusesOfDevices } from './0014-statuses-of-devices.ts';
 import { toldCheckIns } from './0015-told-check-ins.ts';
 import { knownTokens } from './0016-known-tokens.ts';
 import { standingOfDevices } from './0017-standing-of-devices.ts';
+import { deviceCheckIns } from './0018-device-check-ins.ts';
 
 export interface Migration {
   readonly name: string;
@@ -40,4 +41,5 @@ export const migrations: readonly Migration[] = [
   toldCheckIns, // 15
   knownTokens, // 16
   standingOfDevices, // 17
+  deviceCheckIns, // 18
 ];
