@@ -5,7 +5,7 @@ import { jsonLog, lineLog } from './log.ts';
 it('a line of the log stays one line, whatever comes from outside', () => {
   const lines: string[] = [];
   const log = lineLog(
-    (line) => lines.push(line),
+    (line) => lines.push(line()),
     () => 0,
   );
   log('info', 'GET /x\nforged\u001b[2J', { path: 'a b\n"c"', count: 3, missing: undefined });
@@ -17,7 +17,7 @@ it('a line of the log stays one line, whatever comes from outside', () => {
 it('a log of JSON has an object a line, with the same fields', () => {
   const lines: string[] = [];
   jsonLog(
-    (line) => lines.push(line),
+    (line) => lines.push(line()),
     () => 0,
   )('info', 'GET /x\nforged', { request: 'r', missing: undefined });
   assert.deepEqual(lines, [

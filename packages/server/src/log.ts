@@ -1,3 +1,5 @@
+import type { Line } from './gathered-lines.ts';
+
 export type LogLevel = 'debug' | 'info' | 'warning' | 'error';
 
 /** One line of the server's log. Fields never hold secrets, and no query of a URL. */
@@ -8,24 +10,29 @@ export type LogValue = string | number | boolean | null | undefined;
 export const silentLog: Log = () => undefined;
 
 /** `2026-11-21T06:00:00.000Z info message key=value`, one line each; line ends inside values are escaped. */
-export const lineLog = (write: (line: string) => void, now: () => number): Log => {
+export const lineLog = (write: (line: Line) => void, now: () => number): Log => {
   const instant = instantText();
   return (level, message, fields = {}) => {
-    // By hand: a line is written for each request, and lists of its parts would cost as much as the rest of it.
-    let line = `${instant(now())} ${level} ${escapeControls(message)}`;
-    for (const key in fields) {
-      const value = fields[key];
-      if (value !== undefined) line += ` ${key}=${printable(value)}`;
-    }
-    write(`${line}\n`);
+    const time = now();
+    write(() => {
+      // By hand: a line is written for each request, and lists of its parts would cost as much as the rest of it.
+      let line = `${instant(time)} ${level} ${escapeControls(message)}`;
+      for (const key in fields) {
+        const value = fields[key];
+        if (value !== undefined) line += ` ${key}=${printable(value)}`;
+      }
+      return `${line}\n`;
+    });
   };
 };
 
 /** The same as one JSON object a line, for what collects logs: time, level, message, and the fields beside them. */
 export const jsonLog =
-  (write: (line: string) => void, now: () => number): Log =>
-  (level, message, fields = {}) =>
-    write(`${JSON.stringify({ time: new Date(now()).toISOString(), level, message, ...fields })}\n`);
+  (write: (line: Line) => void, now: () => number): Log =>
+  (level, message, fields = {}) => {
+    const time = now();
+    write(() => `${JSON.stringify({ time: new Date(time).toISOString(), level, message, ...fields })}\n`);
+  };
 
 /** As ISO 8601; lines of the same millisecond share the text. */
 function instantText(): (time: number) => string {

@@ -33,7 +33,7 @@ process.exitCode = await runCommand(process.argv.slice(2), {
   clock: Date.now,
   log: (format) => logAs[format](output.line, Date.now),
   print: (text) => {
-    output.line(`${text}\n`);
+    output.line(() => `${text}\n`);
     output.flush();
   },
   printError: (text) => process.stderr.write(`${text}\n`),
