@@ -39,6 +39,7 @@ export interface ToLookAt {
 }
 
 interface Known {
+  readonly tenant: Tenant;
   readonly targeted: TargetedDevices;
   /** Deployments up to this one are in `targeted`. */
   upTo: number;
@@ -57,15 +58,19 @@ const busy = -3;
 
 export function nothingToDo(log: Log): NothingToDo {
   const byTenant = new Map<Tenant, Known>();
+  let latest: Known | undefined;
   const knownOf = (tenant: Tenant): Known => {
-    const known = byTenant.get(tenant) ?? {
+    // Before the map is asked, which takes ten times as long for a text that has just come out of the database.
+    if (latest?.tenant === tenant) return latest;
+    latest = byTenant.get(tenant) ?? {
+      tenant,
       targeted: targetedDevices(),
       upTo: never,
       isLoading: false,
       looked: new Map<string, number>(),
     };
-    byTenant.set(tenant, known);
-    return known;
+    byTenant.set(tenant, latest);
+    return latest;
   };
   return {
     toLookAt: (reader, tenant, deviceId, standing) => {
@@ -73,7 +78,7 @@ export function nothingToDo(log: Log): NothingToDo {
       const ended = standing.ended ?? never;
       const newest = standing.newest ?? never;
       const known = knownOf(tenant);
-      if (newest > known.upTo && !known.isLoading) void load(reader, tenant, known, newest, log);
+      if (newest > known.upTo && !known.isLoading) void load(reader, known, newest, log);
       const mayRemember = !isBusy && ended !== historyCleared;
       const after = mayRemember ? lookedUpTo(known, deviceId, ended) : never;
       return isBusy || newest > after ? { isBusy, after, newest, mayRemember } : undefined;
@@ -94,11 +99,11 @@ function lookedUpTo({ targeted, upTo, looked }: Known, deviceId: string, ended: 
 }
 
 /** Takes up whom the deployments since the last time are for. Nobody waits for it: until then devices are looked at one by one. */
-async function load(reader: Reader, tenant: Tenant, known: Known, newest: number, log: Log): Promise<void> {
+async function load(reader: Reader, known: Known, newest: number, log: Log): Promise<void> {
   known.isLoading = true;
   let turnEnds = performance.now() + turnMs;
   try {
-    const targets = deploymentTargetStore.forTenant(tenant);
+    const targets = deploymentTargetStore.forTenant(known.tenant);
     for (const { id, created } of await targets.activeSince(reader, known.upTo)) {
       for await (const chunk of targets.chunks(reader, id)) {
         known.targeted.add(chunk, created);
@@ -108,6 +113,8 @@ async function load(reader: Reader, tenant: Tenant, known: Known, newest: number
       }
     }
     known.upTo = newest;
+    // Nearly all of these are known by the others now; who is not is looked at once more.
+    known.looked.clear();
   } catch (error) {
     log('error', 'whom deployments are for could not be read; polls are slower until it can', {
       cause: error instanceof Error ? error.message : String(error),
