@@ -42,6 +42,7 @@ export function directAnswers(
   const routeOf = ({ method, url = '' }: IncomingMessage): DirectRoute | undefined =>
     routes.find(({ path, route }) => route.endpoint.method === method && isAt(url, path))?.route;
   const always = Object.entries(headers).flat();
+  const atTurnsEnd = turnsEnd();
   let isClosing = false;
   app.addHook('preClose', async () => {
     isClosing = true;
@@ -83,8 +84,10 @@ export function directAnswers(
       if (who === null || !route.isSettled(who)) return framework(request, response);
       return whenThere(method === 'GET' ? undefined : bodyOf(request), (body) => {
         route.read({ params: noParams, url, body });
-        response.writeHead(204, [...always, 'x-men-requestid', requestId, ...ending(request)]).end();
-        answered();
+        atTurnsEnd(() => {
+          response.writeHead(204, [...always, 'x-men-requestid', requestId, ...ending(request)]).end();
+          answered();
+        });
       });
     };
     try {
@@ -121,6 +124,22 @@ export function directAnswers(
     isClosing || (method !== 'GET' && !complete) ? ['connection', 'close'] : [];
 
   return (path, route) => void routes.push({ path, route });
+}
+
+/**
+ * Runs what it is given once all that came in this turn of the event loop is read. Answers that go out together wake whoever waits for
+ * them once, a proxy on the same machine above all; to wake somebody for each is the dearest part of writing it.
+ */
+function turnsEnd(): (run: () => void) => void {
+  let waiting: (() => void)[] = [];
+  const runAll = (): void => {
+    const all = waiting;
+    waiting = [];
+    for (const run of all) run();
+  };
+  return (run) => {
+    if (waiting.push(run) === 1) setImmediate(runAll);
+  };
 }
 
 const noParams: Readonly<Record<string, never>> = Object.freeze({});
