@@ -3,9 +3,9 @@ import type { Endpoint } from '@tandem/api';
 import type { FastifyInstance } from 'fastify';
 import type { Log } from '../log.ts';
 import { ServerError } from '../server-error.ts';
+import { whenThere, type Soon } from '../soon.ts';
 import { errorAnswer } from './error-answer.ts';
 import { logAnswered, logUnexpected, requestIdOf } from './logged-request.ts';
-import { whenThere, type Soon } from '../soon.ts';
 import type { AnsweredRequest } from './measure-requests.ts';
 import type { Admit, Caller } from './register-route.ts';
 import type { ReadRequest } from './read-request.ts';
@@ -43,6 +43,13 @@ export function directAnswers(
     routes.find(({ path, route }) => route.endpoint.method === method && isAt(url, path))?.route;
   const always = Object.entries(headers).flat();
   const atTurnsEnd = turnsEnd();
+  // A fleet asks in few words, again and again: an address that was read rightly, and had no body, needs no second look.
+  const understood: string[] = [];
+  const understand = (url: string): void => {
+    if (understood.includes(url)) return;
+    understood.push(url);
+    if (understood.length > maxUnderstood) understood.shift();
+  };
   let isClosing = false;
   app.addHook('preClose', async () => {
     isClosing = true;
@@ -83,7 +90,8 @@ export function directAnswers(
       caller = who;
       if (who === null || !route.isSettled(who)) return framework(request, response);
       return whenThere(method === 'GET' ? undefined : bodyOf(request), (body) => {
-        route.read({ params: noParams, url, body });
+        if (body !== undefined || !understood.includes(url)) route.read({ params: noParams, url, body });
+        if (body === undefined) understand(url);
         atTurnsEnd(() => {
           response.writeHead(204, [...always, 'x-men-requestid', requestId, ...ending(request)]).end();
           answered();
@@ -141,6 +149,8 @@ function turnsEnd(): (run: () => void) => void {
     if (waiting.push(run) === 1) setImmediate(runAll);
   };
 }
+
+const maxUnderstood = 8;
 
 const noParams: Readonly<Record<string, never>> = Object.freeze({});
 
