@@ -139,6 +139,22 @@ describe('polls over a socket', () => {
     );
   });
 
+  it('that come together are answered each by itself, right or wrong, however often they were asked', async () => {
+    const wrong = `${next}?artifact_name=release-1`;
+    const paths = Array.from({ length: 20 }, (_, number) => [
+      `${next}?artifact_name=release-${number}&device_type=test`,
+      wrong,
+    ]).flat();
+    for (let time = 0; time < 2; time += 1) {
+      const answers = await Promise.all(paths.map((path) => overSocket({ method: 'GET', path, status: 0 })));
+      assert.deepEqual(
+        answers.map(({ status }) => status),
+        paths.map((path) => (path === wrong ? 400 : 204)),
+      );
+      assert.equal(new Set(answers.map(({ headers }) => headers['x-men-requestid'])).size, paths.length);
+    }
+  });
+
   it('come to the framework when they say nothing of their length', async () => {
     const { status } = await new Promise<{ status: number }>((resolve, reject) => {
       const headers = { ...json, authorization: `Bearer ${token}`, 'transfer-encoding': 'chunked' };
