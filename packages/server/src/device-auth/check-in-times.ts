@@ -44,8 +44,8 @@ export function checkInTimes(
   pause: (milliseconds: number) => Promise<unknown> = wait,
 ): CheckInTimes {
   let isHurried = false;
-  const waiting = new Map<Tenant, Map<string, number>>();
-  const storing = new Map<Tenant, Map<string, number>>();
+  let waiting = new Map<Tenant, Map<string, number>>();
+  let storing: ReadonlyMap<Tenant, ReadonlyMap<string, number>> = new Map();
   const ofTenant = (tenant: Tenant): Map<string, number> => {
     const times = waiting.get(tenant) ?? new Map<string, number>();
     waiting.set(tenant, times);
@@ -85,18 +85,16 @@ export function checkInTimes(
     },
     flush: async () => {
       gather();
-      for (const [tenant, times] of [...waiting]) {
-        // What comes while we store waits for the next time.
-        waiting.delete(tenant);
-        storing.set(tenant, times);
-        try {
-          await store(tenant, times);
-        } catch (error) {
-          waiting.set(tenant, new Map([...times, ...ofTenant(tenant)]));
-          throw error;
-        } finally {
-          storing.delete(tenant);
-        }
+      // What comes while we store waits for the next time.
+      storing = waiting;
+      waiting = new Map();
+      try {
+        for (const [tenant, times] of storing) await store(tenant, times);
+      } catch (error) {
+        for (const [tenant, times] of storing) waiting.set(tenant, new Map([...times, ...ofTenant(tenant)]));
+        throw error;
+      } finally {
+        storing = new Map();
       }
     },
   };
