@@ -31,4 +31,5 @@ export function gatheredLines(
   };
 }
 
-const maxWaiting = 500;
+/** A line holds what it is made of until then: an address alone may be 16 KiB. */
+const maxWaiting = 100;
