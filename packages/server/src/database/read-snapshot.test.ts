@@ -6,6 +6,7 @@ import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { DatabaseSync } from 'node:sqlite';
 import { openSqliteDatabase } from './open-database.ts';
+import { readSnapshot } from './read-snapshot.ts';
 
 test('a read sees what was answered as stored, in the same turn too, and what others stored soon after', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'tandem-snapshot-'));
@@ -35,4 +36,19 @@ test('a read sees what was answered as stored, in the same turn too, and what ot
     await database.close();
     await rm(directory, { recursive: true });
   }
+});
+
+test('a read that failed, and ended the transaction of all, does not fail whoever reads next', () => {
+  const sqlite = new DatabaseSync(':memory:');
+  const deferred: (() => void)[] = [];
+  const { begin, end } = readSnapshot(sqlite, (run) => void deferred.push(run));
+  begin();
+  // As the engine does by itself when a page cannot be read.
+  sqlite.exec('ROLLBACK');
+  deferred.shift()?.();
+  begin();
+  assert.ok(sqlite.isTransaction);
+  end();
+  assert.ok(!sqlite.isTransaction);
+  sqlite.close();
 });
